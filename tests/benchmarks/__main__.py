@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measures the collection against the admin guide, a bare server and the floor, on one Docker host: ``make bench``.
+
+Prints one line per figure, ``NAME VALUE at-most LIMIT ok|missed``, and ends with 1 when one is missed. All ratios are taken
+within one run on one host. Nothing is written into the tree.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from testbed import hosts  # noqa: E402 - the checkout is no installed package
+
+TESTBED = "bench"
+HOST = "mlflow-a"
+ATTEMPTS = 3
+BENCH_PREFIX = "/opt/sparkflows-bench/stack"
+
+
+def main() -> int:
+    figures = []
+    try:
+        hosts.up(TESTBED, {HOST: "debian-13"})
+        note("installing the host")
+        playbook("playbooks/site.yml")
+        note("a run that changes nothing")
+        record = playbook("playbooks/site.yml")
+        figures.append(("no-change.module-executions", executions(record), 8))
+        figures.append(("no-change.changed-tasks", changed(record), 0))
+        note("the stack, as pip_stack installs it, the guide's way, and unpacked")
+        role = statistics.median(stack_role_seconds() for _ in range(ATTEMPTS))
+        other = on_host("stack.py", "/opt/sparkflows/stack/current", ATTEMPTS)
+        figures.append(("stack.role-to-guide", role / other["guide"], 1 / 5))
+        figures.append(("stack.role-to-unpacking", role / other["unpack"], 2))
+        note("a model, from command to first correct prediction")
+        playbook("playbooks/verify.yml", {"verify_keep": True})
+        serving = on_host("serving.py", ATTEMPTS)
+        figures.append(("deploy.agent-to-bare", statistics.median(serving["agent"]) / statistics.median(serving["bare"]), 1.3))
+        figures.append(("agent.memory-mib", serving["agent_memory_mib"], 60))
+    finally:
+        hosts.down(TESTBED)
+    missed = 0
+    for name, value, limit in figures:
+        verdict = "ok" if value <= limit + 1e-9 else "missed"
+        missed += verdict == "missed"
+        print(f"{name} {value:.3g} at-most {limit:.3g} {verdict}")
+    return 1 if missed else 0
+
+
+def note(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def playbook(path: str, variables: dict | None = None) -> list[dict]:
+    """Run a playbook on the bench host with the quickstart's inventory; return the callback's records."""
+    with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as record:
+        environment = {
+            **os.environ,
+            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
+            "ANSIBLE_CALLBACKS_ENABLED": "module_executions",
+            "MODULE_EXECUTIONS_RECORD": record.name,
+        }
+        extra = {"testbed_directory": str(hosts.folder(TESTBED)), **(variables or {})}
+        command = ["ansible-playbook", path, "-i", "inventories/quickstart", "--limit", HOST, "-e", json.dumps(extra)]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+        return [json.loads(line) for line in record.read().splitlines()]
+
+
+def executions(record: list[dict]) -> int:
+    return sum(entry["event"] == "module" and entry["host"] == HOST for entry in record)
+
+
+def changed(record: list[dict]) -> int:
+    return sum(entry["changed"] for entry in record if entry["event"] == "stats")
+
+
+def stack_role_seconds() -> float:
+    """Seconds of the role pip_stack, from its first task to its last, on a host that has the wheels on its disk and no stack."""
+    variables = {
+        "pip_stack_prefix": BENCH_PREFIX,
+        "pip_stack_find_links": ["/var/tmp/wheelhouse"],
+    }
+    playbook("tests/benchmarks/stack_fresh.yml", variables)
+    record = playbook("tests/benchmarks/stack.yml", variables)
+    tasks = [entry for entry in record if entry["event"] in ("task", "end")]
+    first = next(index for index, entry in enumerate(tasks) if (entry.get("role") or "").endswith("pip_stack"))
+    return tasks[-1]["time"] - tasks[first]["time"]
+
+
+def on_host(script: str, *arguments: object) -> dict:
+    """Run one of the scripts beside this file as root on the host; return the JSON object that it prints."""
+    login = ["ssh", "-F", str(hosts.folder(TESTBED) / "ssh_config"), HOST]
+    command = " ".join(["sudo", "python3", "-", *map(str, arguments)])
+    done = subprocess.run([*login, command], input=(Path(__file__).parent / script).read_text(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{script} failed on the host:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return json.loads(done.stdout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
