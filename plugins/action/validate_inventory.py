@@ -34,16 +34,20 @@ class ActionModule(ActionBase):
         settings.update(given)
         problems += inventory.wrong_values(options, given)
         problems += inventory.missing_variables(options, settings)
+        if not unresolved:
+            problems += inventory.token_errors(settings)
         problems += inventory.port_conflicts(settings)
+        problems += inventory.lock_errors(inventory.lock_paths(settings, os.path.join(ROLES, "pip_stack", "files", "locks")))
         problems += inventory.deployment_errors(settings.get("mlops_agent_deployments"), settings)
 
-        secret = {option for role in options.values() for option, spec in role.items() if spec.get("type") == "raw"}
-        result["settings"] = {option: value for option, value in settings.items() if option not in secret}
         result["problems"] = problems
         result["changed"] = False
         if problems:
             result["failed"] = True
             result["msg"] = "\n".join(problems)
+        else:
+            secret = {option for role in options.values() for option, spec in role.items() if spec.get("type") == "raw"}
+            result["settings"] = {option: value for option, value in settings.items() if option not in secret}
         return result
 
     def _given_values(self, options, task_vars):

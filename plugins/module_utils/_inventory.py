@@ -11,6 +11,16 @@ from __future__ import annotations
 import difflib
 import re
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _requirements
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+
+#: The locks that the role pip_stack brings along, by the names that pip_stack_extras knows.
+OWN_EXTRAS = ("sklearn", "h2o", "postgresql")
+# Any release of the one Python that the stack is made for; locks and markers tell no smaller steps apart.
+_PYTHON = "3.7.17"
+
+#: What the built-in agent takes at least.
+TOKEN_LEAST_LENGTH = 16
 MODEL_NAME = re.compile(r"^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$")
 MODEL_URI = re.compile(r"^(?:models:/|runs:/|s3://|mlflow-artifacts:/|/)[A-Za-z0-9._/@:+=-]+$")
 
@@ -73,6 +83,19 @@ def missing_variables(options, values):
         "%s is required and not given. %s" % (option, _first_sentence(spec.get("description", "")))
         for option, spec in _flat(options)
         if spec.get("required") and values.get(option) is None
+    ]
+
+
+def token_errors(values):
+    """Sentences for a token of the built-in agent that is missing or too short; the token itself is never shown."""
+    if values.get("mlops_agent_state") != "present" or values.get("mlops_agent_provider") != "builtin":
+        return []
+    token = values.get("mlops_agent_token")
+    if isinstance(token, str) and len(token) >= TOKEN_LEAST_LENGTH:
+        return []
+    return [
+        "mlops_agent_token must be a text of at least %d characters; it is %s. Take one from `openssl rand -hex 32` and keep it in a vault."
+        % (TOKEN_LEAST_LENGTH, "missing" if not token else "shorter" if isinstance(token, str) else "no text")
     ]
 
 
@@ -145,6 +168,34 @@ def deployment_errors(deployments, values):
             ports[port] = name
     if isinstance(first, int) and isinstance(last, int) and len(names) > last - first + 1:
         sentences.append("%d models are declared, but the range kept for models holds %d ports." % (len(names), last - first + 1))
+    return sentences
+
+
+def lock_paths(settings, own):
+    """The files on the controller that the stack is installed from.
+
+    :param settings: variable name to value, the roles' defaults included.
+    :param own: the folder of the role's own locks.
+    """
+    if settings.get("pip_stack_state") != "present":
+        return []
+    extras = settings.get("pip_stack_extras") or []
+    return [settings.get("pip_stack_lock") or own + "/mlflow.txt"] + [
+        "%s/%s.txt" % (own, extra) if extra in OWN_EXTRAS else extra for extra in extras
+    ]
+
+
+def lock_errors(paths):
+    """Sentences for locks that are missing, hold a pin without a digest, or are made for another Python."""
+    sentences = []
+    for path in paths:
+        try:
+            with open(path, encoding="utf-8") as stream:
+                _requirements.parse_lock(stream.read(), _requirements.marker_environment(_PYTHON))
+        except OSError as error:
+            sentences.append("The controller can't read the lock %s (%s). Check pip_stack_lock and pip_stack_extras." % (path, error.strerror))
+        except (Problem, UnicodeDecodeError) as problem:
+            sentences.append("The lock %s can't be used. %s" % (path, problem))
     return sentences
 
 

@@ -46,9 +46,7 @@ def _system(host):
 
 def _memory(host, settings):
     default = settings.get("mlops_agent_default_memory_mb") or 0
-    declared = sum(
-        deployment.get("memory_mb", default) for deployment in settings.get("mlops_agent_deployments") or [] if isinstance(deployment, dict)
-    )
+    declared = sum(deployment.get("memory_mb", default) for deployment in _served(settings))
     total = host["memory_mb"]["total"]
     if total >= BASE_MEMORY_MB + declared:
         return []
@@ -78,20 +76,31 @@ def _disk(host, settings):
 def _ports(host, settings):
     ours = {}
     if settings.get("mlflow_server_state") == "present":
-        ours[settings.get("mlflow_server_port")] = ("mlflow_server_port", ("mlflow-server.service",))
+        ours[settings.get("mlflow_server_port")] = ("mlflow_server_port", "mlflow-server.service")
     if settings.get("mlops_agent_state") == "present":
-        ours[settings.get("mlops_agent_port")] = ("mlops_agent_port", ("mlops-agent.service",))
-        for deployment in settings.get("mlops_agent_deployments") or []:
-            if isinstance(deployment, dict) and deployment.get("port"):
-                ours[deployment["port"]] = ("the declared model %s" % deployment["name"], ("mlops-model@%s.service" % deployment["name"],))
+        ours[settings.get("mlops_agent_port")] = ("mlops_agent_port", "mlops-agent.service")
+        for deployment in _served(settings):
+            if deployment.get("port"):
+                ours[deployment["port"]] = ("the declared model %s" % deployment["name"], "mlops-model@%s.service" % deployment["name"])
     found = []
-    for port, (purpose, units) in sorted(ours.items()):
+    for port, (purpose, unit) in sorted(ours.items()):
         holder = host["ports"].get(str(port))
-        if holder and holder.get("unit") not in units:
+        if holder and not _is_ours(holder, unit, host["units"]):
             found.append(
                 "Port %d, wanted for %s, is held by %s. Stop that process, or choose another port." % (port, purpose, _named(holder))
             )
     return found
+
+
+def _served(settings):
+    return [deployment for deployment in settings.get("mlops_agent_deployments") or [] if deployment.get("state", "present") == "present"]
+
+
+def _is_ours(holder, unit, units):
+    if holder.get("unit") or holder.get("pid"):
+        return holder.get("unit") == unit
+    # Where root may not look into others' processes, as in some containers, the holder has no name; it is ours if ours runs.
+    return units.get(unit, {}).get("active_state") == "active"
 
 
 def _named(holder):

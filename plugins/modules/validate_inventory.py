@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: validate_inventory
 short_description: Check a host's variables before any host is contacted
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Holds the variables that the inventory gives a host against the argument specifications of this collection's roles and tells
     everything that is wrong at once, one sentence each.
@@ -16,7 +16,7 @@ description:
     values that are missing, ports that overlap, declared models that can't be served, and groups that are missing.
   - Runs on the controller only.
 author:
-  - Sparkflows MLOps collection contributors (@sparkflows)
+  - Sparkflows MLOps collection contributors (!UNKNOWN)
 options:
   roles:
     description: Names of this collection's roles whose variables are checked.
@@ -58,6 +58,6 @@ problems:
     - The variable mlflow_server_prot is not known to any role. Did you mean mlflow_server_port?
 settings:
   description: The value in force of each variable of the roles, their defaults included, secrets left out.
-  returned: always
+  returned: when there is no problem
   type: dict
 """

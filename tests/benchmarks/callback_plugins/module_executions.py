@@ -16,7 +16,7 @@ DOCUMENTATION = r"""
 name: module_executions
 type: aggregate
 short_description: Count module executions per host
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - An action such as C(template) executes several modules; a callback sees only the task. This one also wraps the method
     by which actions execute modules, before the workers are forked, and each worker appends one line per execution.

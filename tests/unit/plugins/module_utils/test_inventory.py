@@ -116,6 +116,46 @@ def test_deployments_that_can_be_served_pass():
     assert inventory.deployment_errors(good, PORTS) == []
 
 
+@pytest.mark.parametrize(("token", "said"), [("", "it is missing"), (None, "it is missing"), ("short", "it is shorter"), (123456, "it is no text")])
+def test_a_token_that_protects_nothing_is_refused_and_not_shown(token, said):
+    (sentence,) = inventory.token_errors({"mlops_agent_state": "present", "mlops_agent_provider": "builtin", "mlops_agent_token": token})
+    assert said in sentence and "short." not in sentence.replace("shorter.", "")
+
+
+def test_the_vendors_server_needs_no_token():
+    assert inventory.token_errors({"mlops_agent_state": "present", "mlops_agent_provider": "vendor"}) == []
+
+
 def test_a_missing_group_is_told_and_an_empty_one_is_not():
     (sentence,) = inventory.missing_groups({"all": [], "mlflow_hosts": []}, ["mlflow_hosts", "scorer_hosts"])
     assert "no group scorer_hosts" in sentence
+
+
+PIN = "numpy==1.21.6 --hash=sha256:%s\n" % ("0" * 64)
+
+
+def test_the_locks_of_the_stack_are_the_own_ones_and_those_named():
+    settings = {"pip_stack_state": "present", "pip_stack_lock": "", "pip_stack_extras": ["h2o", "/srv/extra.txt"]}
+    assert inventory.lock_paths(settings, "/own") == ["/own/mlflow.txt", "/own/h2o.txt", "/srv/extra.txt"]
+    assert inventory.lock_paths(dict(settings, pip_stack_lock="/srv/lock.txt"), "/own")[0] == "/srv/lock.txt"
+    assert inventory.lock_paths(dict(settings, pip_stack_state="absent"), "/own") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("numpy==1.21.6\n", "can't be used"),
+        ("numpy>=1.21.6\n", "can't be used"),
+        ("# requires-python: 3.9\n" + PIN, "made for Python 3.9"),
+    ],
+)
+def test_a_lock_that_cannot_be_used_is_told(tmp_path, text, said):
+    (tmp_path / "lock.txt").write_text(text)
+    (sentence,) = inventory.lock_errors([str(tmp_path / "lock.txt")])
+    assert said in sentence
+
+
+def test_a_lock_that_is_missing_is_told_and_a_good_one_is_not(tmp_path):
+    (tmp_path / "lock.txt").write_text("# requires-python: 3.7\n" + PIN)
+    (sentence,) = inventory.lock_errors([str(tmp_path / "lock.txt"), str(tmp_path / "none.txt")])
+    assert "none.txt (No such file or directory)" in sentence

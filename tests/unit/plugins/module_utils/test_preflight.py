@@ -22,6 +22,7 @@ HOST = {
     },
     "distributions": None,
     "ports": {"5000": None, "8086": None},
+    "units": {"mlflow-server.service": {"active_state": "inactive"}, "mlops-agent.service": {"active_state": "active"}},
 }
 SETTINGS = {
     "jdk_prefix": "/opt/sparkflows/jdk",
@@ -91,6 +92,12 @@ def test_our_own_services_may_hold_their_ports():
     }
     settings = {**SETTINGS, "mlops_agent_deployments": [{"name": "churn", "port": 5002}]}
     assert findings(reading(ports=ports), settings) == []
+
+
+def test_a_holder_that_cannot_be_seen_is_ours_only_where_ours_runs():
+    unseen = {"address": "127.0.0.1", "pid": None, "process": None, "unit": None}
+    (sentence,) = findings(reading(ports={"5000": unseen, "8086": unseen}), SETTINGS)
+    assert "Port 5000, wanted for mlflow_server_port, is held by a process that can't be seen from here." in sentence
 
 
 def test_every_finding_is_told_at_once():
