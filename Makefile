@@ -1,0 +1,61 @@
+# Every task of the repository. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+PYTHON := .venv/bin/python
+TESTBED := $(PYTHON) -m testbed
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Written by the set-up out of pip's configuration, so that uv asks the same index.
+export UV_CONFIG_FILE := $(CURDIR)/.venv/uv.toml
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Make .venv out of the locked requirements and link the collection
+	@testbed/setup
+
+.PHONY: quickstart
+quickstart: setup ## From nothing to a scored prediction on two hosts in Docker
+	@$(TESTBED) engine up
+	@$(TESTBED) images
+	@$(TESTBED) artifacts
+	@$(TESTBED) hosts up --name quickstart --host mlflow-a=debian-13 --host mlflow-b=debian-12
+	@ansible-playbook playbooks/site.yml -i inventories/quickstart
+	@ansible-playbook playbooks/verify.yml -i inventories/quickstart -e '{"verify_keep": true}'
+	@$(TESTBED) summary
+
+.PHONY: quickstart-down
+quickstart-down: setup ## Remove all hosts, images and the engine if it was started here
+	@$(TESTBED) down
+
+.PHONY: test
+test: setup ## Run every gate
+	@$(TESTBED) engine up
+	@$(TESTBED) images
+	@$(TESTBED) artifacts
+	@tests/gates
+
+.PHONY: test-fast
+test-fast: setup ## Run the inner loop: the gates that need no hosts
+	@tests/gates --fast
+
+.PHONY: bench
+bench: setup ## Measure the collection on a host in Docker; fails when a figure is missed
+	@$(TESTBED) engine up
+	@$(TESTBED) images
+	@$(TESTBED) artifacts
+	@$(PYTHON) -m tests.benchmarks
+
+.PHONY: lock
+lock: setup ## Resolve all requirement files anew into their locks
+	@$(TESTBED) lock
+
+.PHONY: clean
+clean: setup ## Remove all that was made here, the downloads and .venv too
+	@$(TESTBED) clean
+	@rm -rf .venv .collections .mypy_cache .ruff_cache .pytest_cache

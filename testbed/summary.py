@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a person wants to see at the end: hosts, versions, URLs that answer, predictions."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from testbed import hosts
+from testbed.common import TestbedError, run
+
+REPORT = Path(__file__).with_name("report.py")
+
+
+class Answer(io.BytesIO):
+    """Bytes that arrived, in the shape in which http.client wants a socket."""
+
+    def makefile(self, *_mode: str) -> Answer:
+        return self
+
+
+def ssh(name: str, *words: str) -> list[str]:
+    """Return the beginning of an ssh command to the hosts of a testbed."""
+    return ["ssh", "-F", str(hosts.folder(name) / "ssh_config"), "-o", "BatchMode=yes", *words]
+
+
+def report(name: str, host: str) -> dict[str, Any]:
+    """Return what a host says about itself, see report.py."""
+    said = run(ssh(name, host, "sudo -n python3 -"), what=f"Asking {host} what it runs", stdin=REPORT.read_bytes(), timeout=180)
+    found: dict[str, Any] = json.loads(said)
+    return found
+
+
+def post(name: str, host: str, url: str, body: object) -> object:
+    """Send JSON from this machine to a URL of a host, through SSH as models listen on the host alone; return the answer.
+
+    Raises TestbedError when the answer is not a success.
+    """
+    address = urlsplit(url)
+    data = json.dumps(body).encode()
+    head = [f"POST {address.path} HTTP/1.1", f"Host: {address.netloc}", "Content-Type: application/json"]
+    head += [f"Content-Length: {len(data)}", "Connection: close", "", ""]
+    tunnel = ssh(name, "-W", f"{address.hostname}:{address.port}", host)
+    said = run(tunnel, what=f"Scoring {url} on {host}", stdin="\r\n".join(head).encode() + data, timeout=120)
+    answer = http.client.HTTPResponse(Answer(said.encode()))  # type: ignore[arg-type]
+    answer.begin()
+    text = answer.read().decode()
+    if answer.status != 200:
+        raise TestbedError(f"Scoring {url} on {host} failed with status {answer.status}: {text[:300]}")
+    return json.loads(text)
+
+
+def score(name: str, host: str, deployment: dict[str, Any]) -> str:
+    """Return one line: what a deployed model answers to the probe that is stored with it."""
+    title = f"{deployment['name']} ({deployment['model_uri']}, port {deployment['port']})"
+    if deployment["state"] != "ready" or not deployment.get("probe"):
+        return f"{title}: {deployment['state']}. {deployment.get('message') or ''}".rstrip()
+    predictions = post(name, host, f"http://127.0.0.1:{deployment['port']}/invocations", deployment["probe"])
+    rows = deployment["probe"].get("data", deployment["probe"])
+    return f"{title}: {json.dumps(rows)} gave {json.dumps(predictions)}"
+
+
+def show(name: str) -> None:
+    """Print the summary of a testbed.
+
+    Raises TestbedError when a host has no model whose prediction could be scored.
+    """
+    silent = []
+    for host, value in hosts.hosts(name).items():
+        found = report(name, host)
+        ready = [row for row in found["deployments"] if row["state"] == "ready" and row.get("probe")]
+        print(f"\n{host}  {found['os']}, {value['address']}, {value['platform']} in container {value['container']}")
+        print("  versions     " + ", ".join(f"{part} {found[part.lower()] or 'missing'}" for part in ("Java", "Python", "MLflow")))
+        for url, status in found["urls"].items():
+            print(f"  {'answers' if status == 200 else 'SILENT':<12} {url}" + ("" if status == 200 else f" ({status})"))
+        for row in found["deployments"]:
+            print(f"  prediction   {score(name, host, row)}")
+        silent += [] if ready and set(found["urls"].values()) == {200} else [host]
+    folder = hosts.folder(name)
+    print(f"\nLog in with  ssh -F {folder}/ssh_config HOST   (addresses above are the hosts' own; reach them with ssh -L).")
+    if silent:
+        raise TestbedError(f"Not all is well on {', '.join(silent)}: no prediction could be scored, or a URL does not answer.")
