@@ -9,13 +9,13 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._preflight import
 DOCUMENTATION = r"""
 name: preflight_findings
 short_description: Tell what keeps a host from becoming an MLflow host
-version_added: 0.1.0
+version_added: 1.0.0
 description:
   - Decides from one reading of a host, and from the settings in force, what stands in the way of the roles.
   - Looks at operating system, architecture, init, memory for the declared models, free disk space, and ports that another
     process holds.
 author:
-  - Sparkflows MLOps collection contributors (@sparkflows)
+  - Sparkflows MLOps collection contributors (!UNKNOWN)
 positional: _input, settings
 options:
   _input:

@@ -1,0 +1,219 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# For use inside this collection only.
+
+"""Atomic writes, and the folder layout `releases/<name>` with a `current` link that is switched in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import typing as t
+
+MARKER = ".release.json"
+_SCRATCH = ".tmp-"
+
+
+class Problem(Exception):
+    """Something the user has to know, as one or more sentences."""
+
+
+def digest_of(path: str) -> str:
+    """The SHA-256 of a file, in lower-case hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def make_folder(path: str) -> None:
+    """Make a folder and its missing parents readable for everybody, whatever the umask."""
+    missing = []
+    while not os.path.isdir(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    for folder in reversed(missing):
+        try:
+            os.mkdir(folder, 0o755)
+        except FileExistsError:
+            if not os.path.isdir(folder):
+                raise Problem("%s is not a folder, but one is needed there. Move it away or choose another path." % folder) from None
+            continue
+        os.chmod(folder, 0o755)
+
+
+def write_atomic(path: str, text: str, mode: int = 0o644) -> None:
+    """Write a file so that a reader sees the old or the new text, never a part of it."""
+    descriptor, scratch = tempfile.mkstemp(prefix=_SCRATCH, dir=os.path.dirname(path))
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(scratch, path)
+    except BaseException:
+        os.unlink(scratch)
+        raise
+
+
+def link_atomic(target: str, path: str) -> None:
+    """Point a symbolic link to a target; whoever follows it finds the old or the new one, never nothing."""
+    folder = tempfile.mkdtemp(prefix=_SCRATCH, dir=os.path.dirname(path))
+    try:
+        scratch = os.path.join(folder, "link")
+        os.symlink(target, scratch)
+        os.replace(scratch, path)
+    finally:
+        shutil.rmtree(folder)
+
+
+def remove(path: str) -> None:
+    """Remove a file, link or tree. A tree is renamed first, so a half removed one cannot pass for a whole one."""
+    if os.path.islink(path) or not os.path.isdir(path):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        return
+    doomed = path
+    if not os.path.basename(path).startswith(_SCRATCH):
+        doomed = tempfile.mkdtemp(prefix=_SCRATCH, dir=os.path.dirname(path))
+        os.rename(path, doomed)
+    shutil.rmtree(doomed)
+
+
+def free_bytes(path: str) -> int:
+    """Free space in bytes on the file system that holds a path, which need not exist yet."""
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    return shutil.disk_usage(path).free
+
+
+def megabytes(size: int) -> str:
+    return "%d MB" % max(1, -(-size // 1000000))
+
+
+def need_space(path: str, needed: int, what: str) -> None:
+    """Raise a `Problem` unless `needed` bytes are free where `path` is or will be."""
+    free = free_bytes(path)
+    if free < needed:
+        raise Problem(
+            "%s needs about %s below %s, but only %s are free there. Free some space or choose another path." % (what, megabytes(needed), path, megabytes(free))
+        )
+
+
+class Releases:
+    """The folder `dest` with its `releases/<name>` folders and the link `current`.
+
+    A release is complete once its marker file (JSON, written last) is there.
+    """
+
+    def __init__(self, dest: str) -> None:
+        self.dest = dest
+        self.folder = os.path.join(dest, "releases")
+        self.link = os.path.join(dest, "current")
+
+    def path(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    def target(self) -> str | None:
+        """What the link says, or None without a link."""
+        try:
+            return os.readlink(self.link)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            raise Problem("%s is not a symbolic link, so it can't be switched. Move it away or choose another path." % self.link) from None
+
+    def current(self) -> str | None:
+        """The release that the link points to, or None when it points to none or elsewhere."""
+        target = self.target()
+        if target is None:
+            return None
+        folder, name = os.path.split(os.path.normpath(os.path.join(self.dest, target)))
+        return name if folder == self.folder else None
+
+    def marker(self, name: str) -> dict[str, t.Any] | None:
+        """What the marker of a release says, or None when the release is missing or incomplete."""
+        try:
+            with open(os.path.join(self.path(name), MARKER), encoding="utf-8") as file:
+                found = json.load(file)
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def complete(self) -> list[str]:
+        """The names of the complete releases, the one used last first."""
+        times = {}
+        for name in self._names():
+            with contextlib.suppress(OSError):
+                times[name] = os.stat(os.path.join(self.path(name), MARKER)).st_mtime_ns
+        return sorted(times, key=lambda name: (-times[name], name))
+
+    def surplus(self, current: str | None, keep: int) -> list[str]:
+        """The complete releases beyond the `keep` that were used last besides the current one."""
+        return [name for name in self.complete() if name != current][keep:]
+
+    def mark(self, folder: str, facts: dict[str, t.Any]) -> None:
+        """Declare a release folder complete."""
+        write_atomic(os.path.join(folder, MARKER), json.dumps(facts, indent=2, sort_keys=True) + "\n")
+
+    def switch(self, target: str) -> None:
+        """Point the link to `target`, a release's relative path or an absolute one."""
+        link_atomic(target, self.link)
+        with contextlib.suppress(OSError):
+            os.utime(os.path.join(self.dest, target, MARKER))
+
+    def scratch(self) -> str:
+        """A new folder next to the releases that the next run clears away if this one can't."""
+        make_folder(self.folder)
+        return tempfile.mkdtemp(prefix=_SCRATCH, dir=self.folder)
+
+    def sweep(self) -> None:
+        """Remove what an interrupted run left behind."""
+        for folder in (self.dest, self.folder):
+            for name in _listed(folder):
+                if name.startswith(_SCRATCH):
+                    remove(os.path.join(folder, name))
+
+    @contextlib.contextmanager
+    def locked(self) -> t.Iterator[int]:
+        """Hold the folder for one run at a time; a second one waits.
+
+        Yields the file descriptor of the lock: a child that inherits it holds the folder as long as it lives.
+        """
+        make_folder(self.dest)
+        with open(os.path.join(self.dest, ".lock"), "a", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield file.fileno()
+
+    def removable(self) -> list[str]:
+        """The paths that `remove_all` would remove."""
+        self.target()
+        return [path for path in (self.link, self.folder) if os.path.lexists(path)]
+
+    def remove_all(self, *others: str) -> None:
+        """Remove the link, the releases, `others`, and the folder itself when nothing else is in it."""
+        self.sweep()
+        for path in (self.link, self.folder) + others:
+            remove(path)
+        remove(os.path.join(self.dest, ".lock"))
+        with contextlib.suppress(OSError):
+            os.rmdir(self.dest)
+
+    def _names(self) -> list[str]:
+        return [name for name in _listed(self.folder) if not name.startswith(".")]
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []

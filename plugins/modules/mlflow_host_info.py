@@ -1,0 +1,317 @@
+#!/usr/bin/python
+
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: mlflow_host_info
+short_description: Read all that matters about an MLflow host in one round trip
+version_added: "1.0.0"
+author:
+  - Sparkflows MLOps collection contributors (!UNKNOWN)
+description:
+  - Reads the operating system, memory, disks, a JDK, a Python interpreter, the distributions of a virtual environment compared with a
+    lock, systemd units, TCP ports, files, users, commands and URLs.
+  - One execution replaces a row of C(stat), C(slurp), C(service_facts) and C(command) tasks. A role asks once and acts on the differences.
+  - Only the operating system, memory and the like are always read. Everything else is read when an option names it.
+options:
+  jdk_home:
+    description:
+      - The home of a JDK.
+    type: path
+  python:
+    description:
+      - The path of a Python interpreter.
+    type: path
+  venv:
+    description:
+      - The folder of a virtual environment.
+    type: path
+  lock:
+    description:
+      - The text of the lock (a requirements file with exact pins and hashes) to compare O(venv) with.
+    type: str
+  units:
+    description:
+      - Names of systemd units. Without a suffix, C(.service) is meant.
+    type: list
+    elements: str
+    default: []
+  ports:
+    description:
+      - Numbers of TCP ports.
+    type: list
+    elements: int
+    default: []
+  files:
+    description:
+      - Files, directories or links to look at.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description:
+          - The path on the host.
+        type: path
+        required: true
+      content:
+        description:
+          - The text that the file should hold. It is compared on the host, byte by byte in UTF-8, and never returned.
+        type: str
+  users:
+    description:
+      - Names of users.
+    type: list
+    elements: str
+    default: []
+  paths:
+    description:
+      - Paths whose disk space matters. They need not exist yet.
+    type: list
+    elements: path
+    default: []
+  commands:
+    description:
+      - Names of commands to look for in the usual folders.
+    type: list
+    elements: str
+    default: []
+  urls:
+    description:
+      - URLs to ask from the host, with C(GET).
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      url:
+        description:
+          - The address.
+        type: str
+        required: true
+      timeout:
+        description:
+          - How many seconds to wait.
+        type: int
+        default: 5
+      ca_path:
+        description:
+          - A file with the CA certificates to trust, in PEM format, instead of those of the system.
+        type: path
+      validate_certs:
+        description:
+          - Whether the certificate of the server has to be valid.
+        type: bool
+        default: true
+extends_documentation_fragment:
+  - sparkflows.mlops._attributes
+  - sparkflows.mlops._attributes.info_module
+notes:
+  - The processes behind ports, and files that are readable to root alone, need C(become).
+seealso:
+  - module: sparkflows.mlops.archive_release
+  - module: sparkflows.mlops.pip_lock
+"""
+
+EXAMPLES = r"""
+- name: Read what the play decides on
+  sparkflows.mlops.mlflow_host_info:
+    jdk_home: /opt/sparkflows/jdk/current
+    python: /opt/sparkflows/python/current/bin/python3.7
+    venv: /opt/sparkflows/stack/current
+    lock: "{{ lookup('ansible.builtin.file', 'mlflow.txt', rstrip=false) }}"
+    units: [mlflow-server]
+    ports: [5000, 8086]
+    files:
+      - path: /etc/systemd/system/mlflow-server.service
+        content: "{{ lookup('ansible.builtin.template', 'mlflow-server.service.j2') }}"
+    paths: [/opt/sparkflows, /var/lib]
+  register: mlflow
+
+- name: Write the unit when it differs
+  ansible.builtin.template:
+    src: mlflow-server.service.j2
+    dest: /etc/systemd/system/mlflow-server.service
+    mode: "0644"
+  when: not mlflow.host.files['/etc/systemd/system/mlflow-server.service'].matches
+
+- name: Stop when a stranger holds the port
+  ansible.builtin.assert:
+    that: mlflow.host.ports['5000'].unit == 'mlflow-server.service'
+    fail_msg: "Port 5000 is held by {{ mlflow.host.ports['5000'].process }}."
+  when: mlflow.host.ports['5000'] is not none
+"""
+
+RETURN = r"""
+host:
+  description: What was read.
+  returned: success
+  type: dict
+  contains:
+    os:
+      description: The operating system. Family and distribution are named as in Ansible's own facts.
+      returned: success
+      type: dict
+      sample: {family: Debian, distribution: Debian, major_version: "13", release_name: trixie}
+    architecture:
+      description: The machine architecture.
+      returned: success
+      type: str
+      sample: x86_64
+    service_manager:
+      description: V(systemd) when it runs, else the name of the first process.
+      returned: success
+      type: str
+      sample: systemd
+    selinux:
+      description: V(enforcing), V(permissive) or V(disabled).
+      returned: success
+      type: str
+      sample: disabled
+    fips:
+      description: Whether the kernel is in FIPS mode.
+      returned: success
+      type: bool
+      sample: false
+    memory_mb:
+      description: Memory in MiB, total and available. In a container it is no more than the container may use.
+      returned: success
+      type: dict
+      sample: {total: 7936, available: 6100}
+    cgroup_version:
+      description: The version of the control groups, 1 or 2.
+      returned: success
+      type: int
+      sample: 2
+    disks:
+      description: For each of O(paths) the mount point and the space of its file system in MiB.
+      returned: success
+      type: dict
+      sample: {/opt/sparkflows: {mount: /, total_mb: 100000, free_mb: 70000}}
+    jdk:
+      description: The JDK in O(jdk_home); null when there is none. The vendor is null when the JDK does not name it.
+      returned: success
+      type: dict
+      sample: {home: /opt/sparkflows/jdk/current, version: 1.8.0_462, vendor: Temurin}
+    python:
+      description: The interpreter O(python); null when it is missing or does not run.
+      returned: success
+      type: dict
+      sample: {executable: /opt/sparkflows/python/current/bin/python3.7, version: 3.7.9}
+    distributions:
+      description:
+        - The distributions in O(venv), by normalized name; null when there is no virtual environment.
+        - With O(lock) also the names that are missing or unexpected, and those with another version.
+      returned: success
+      type: dict
+      sample:
+        installed: {mlflow: 1.30.0, click: 8.1.3}
+        missing: [numpy]
+        unexpected: []
+        different: [{name: mlflow, installed: 1.30.0, locked: 1.30.1}]
+    units:
+      description:
+        - For each of O(units) whether it exists, its states, and whether it is enabled and needs C(systemctl daemon-reload).
+        - RV(host.units.started_at) is the start of its main process in seconds since the epoch, null when it is not running.
+          A file that is newer than that was not read by the running service.
+      returned: success
+      type: dict
+      sample:
+        mlflow-server:
+          exists: true
+          active_state: active
+          sub_state: running
+          enabled: true
+          main_pid: 812
+          started_at: 1765432100.25
+          needs_reload: false
+    ports:
+      description: For each of O(ports), as text, who listens there; null when nobody does. The process and its unit are known to root only.
+      returned: success
+      type: dict
+      sample: {"5000": {address: 127.0.0.1, pid: 812, process: gunicorn, unit: mlflow-server.service}, "8086": null}
+    files:
+      description:
+        - For each of O(files) what is there. A link is described itself, with its target.
+        - C(kind) is V(file), V(directory), V(link) or V(other); C(mtime) is in seconds since the epoch.
+        - C(matches) says whether the file holds exactly O(files[].content), and is null when none was given.
+      returned: success
+      type: dict
+      sample:
+        /etc/example.conf:
+          exists: true
+          kind: file
+          mode: "0644"
+          owner: root
+          group: root
+          size: 120
+          mtime: 1765432000.5
+          target: null
+          matches: true
+    users:
+      description: For each of O(users) whether it exists and what it is.
+      returned: success
+      type: dict
+      sample: {mlflow: {exists: true, uid: 998, gid: 998, group: mlflow, home: /var/lib/mlflow-server, shell: /usr/sbin/nologin}}
+    commands:
+      description: For each of O(commands) its path, or null.
+      returned: success
+      type: dict
+      sample: {zstd: /usr/bin/zstd, gcc: null}
+    urls:
+      description: For each of O(urls) the HTTP status, or a sentence that says why there is none.
+      returned: success
+      type: dict
+      sample: {"http://127.0.0.1:5000/health": {status: 200, error: null}}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host_info import read
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "jdk_home": {"type": "path"},
+            "python": {"type": "path"},
+            "venv": {"type": "path"},
+            "lock": {"type": "str"},
+            "units": {"type": "list", "elements": "str", "default": []},
+            "ports": {"type": "list", "elements": "int", "default": []},
+            "files": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {"path": {"type": "path", "required": True}, "content": {"type": "str", "no_log": True}},
+            },
+            "users": {"type": "list", "elements": "str", "default": []},
+            "paths": {"type": "list", "elements": "path", "default": []},
+            "commands": {"type": "list", "elements": "str", "default": []},
+            "urls": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "url": {"type": "str", "required": True},
+                    "timeout": {"type": "int", "default": 5},
+                    "ca_path": {"type": "path"},
+                    "validate_certs": {"type": "bool", "default": True},
+                },
+            },
+        },
+        supports_check_mode=True,
+    )
+    try:
+        host = read(module.params)
+    except Problem as problem:
+        module.fail_json(msg=str(problem))
+    module.exit_json(changed=False, host=host)
+
+
+if __name__ == "__main__":
+    main()
