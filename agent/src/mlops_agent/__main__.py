@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Run the agent: python -m mlops_agent --config FILE, with the secrets in the environment."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import ssl
+import sys
+
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from . import __version__, config as settings
+from .health import Health
+from .ports import Ports
+from .reconciler import Reconciler
+from .registry import Registry
+from .store import Store
+from .units import Units
+from .web import Agent, application
+
+LOG = logging.getLogger("mlops_agent")
+
+SECRETS = ("MLOPS_AGENT_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+
+
+async def serve(config, secrets):
+    """Serve until SIGTERM or SIGINT. Raises OSError when the port or a file cannot be used."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_event_loop().add_signal_handler(number, stopping.set)
+
+    directory = settings.deployments_directory(config)
+    # Readable for the launcher, which runs as another user; there is no secret in it.
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    store = Store(directory, config.model_roots)
+    store.load()
+    units = Units(config.helper_socket)
+    ports = Ports(
+        config.model_address, config.model_port_first, config.model_port_last, settings.reserved_ports(config), units
+    )
+    reconciler = Reconciler(config, store, units, Health(config.health_timeout), ports)
+    registry = Registry(config.tracking_uri, secrets, config.tracking_ca_file)
+    agent = Agent(config, secrets, store, reconciler, registry, units, ports)
+
+    server = HTTPServer(
+        application(agent), ssl_options=_tls(config),
+        # The handlers keep the real limit: they answer in JSON, tornado would just hang up.
+        max_body_size=1 << 40, body_timeout=30, idle_connection_timeout=60, max_header_size=16384,
+    )
+    server.add_sockets(bind_sockets(config.listen_port, config.listen_address))
+    reconciler.start()
+    LOG.info("version %s listens on %s port %d", __version__, config.listen_address, config.listen_port)
+    await stopping.wait()
+    server.stop()
+    await reconciler.stop()
+    await server.close_all_connections()
+
+
+def _tls(config):
+    if not config.tls_certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    # Python 3.7's OpenSSL would still offer what RFC 8996 retired.
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(config.tls_certificate, config.tls_private_key)
+    return context
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="mlops_agent", description="Serves MLflow models as systemd units.")
+    parser.add_argument("--config", required=True, help="JSON file with the settings")
+    parser.add_argument("--version", action="version", version=__version__)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("tornado.access").setLevel(logging.WARNING)
+    try:
+        config, secrets = settings.load(arguments.config), settings.secrets(os.environ)
+        for name in SECRETS:
+            os.environ.pop(name, None)
+        asyncio.run(serve(config, secrets))
+    except (OSError, ValueError) as error:
+        sys.exit("The agent cannot run: {}".format(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writing files so that a reader, or a crash, never sees half of one."""
+
+import json
+import os
+
+TEMPORARY_SUFFIX = ".tmp"
+
+
+def write_json(path, document, mode=0o644):
+    """Replace path by document, durably: afterwards either the old or the new content is there."""
+    temporary = path + TEMPORARY_SUFFIX
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            # The process's umask must not make the file unreadable for the launcher's user.
+            os.fchmod(stream.fileno(), mode)
+            json.dump(document, stream, indent=2, sort_keys=True)
+            stream.write("\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        try:
+            os.unlink(temporary)
+        except FileNotFoundError:
+            pass
+        raise
+    sync_directory(os.path.dirname(path))
+
+
+def sync_directory(path):
+    """Make renames and removals in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(path):
+    """Make all files below a directory durable, so that a later rename of it cannot outrun them."""
+    for directory, _, names in os.walk(path):
+        for name in names:
+            descriptor = os.open(os.path.join(directory, name), os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        sync_directory(directory)

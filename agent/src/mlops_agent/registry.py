@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A client of MLflow's REST interface (version 1.30; https://mlflow.org/docs/1.30.1/rest-api.html).
+
+The agent does not import MLflow: that alone would take several times the agent's memory.
+"""
+
+import json
+import ssl
+from collections import namedtuple
+from urllib.parse import urlencode
+
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+
+#: A fixed version of a model: uri is what the launcher fetches, source where the bytes lie.
+Resolved = namedtuple("Resolved", "uri source")
+
+
+class RegistryError(Exception):
+    """The tracking server refused a request. The text is a sentence; code is MLflow's, such as
+    RESOURCE_DOES_NOT_EXIST."""
+
+    def __init__(self, message, code=""):
+        super().__init__(message)
+        self.code = code
+
+
+class RegistryUnreachable(Exception):
+    """The tracking server did not answer, or refused the login. The text is a sentence."""
+
+
+class Registry:
+    """The model registry at tracking_uri; secrets hold its login."""
+
+    def __init__(self, tracking_uri, secrets, ca_file="", timeout=20):
+        self._base = tracking_uri.rstrip("/") + "/api/2.0/mlflow/"
+        self._secrets = secrets
+        self._timeout = timeout
+        self._tls = ssl.create_default_context(cafile=ca_file or None)
+        self._client = AsyncHTTPClient(force_instance=True)
+
+    async def resolve(self, uri):
+        """Turn a checked ModelUri into a Resolved. Raises RegistryError when there is no such model."""
+        if uri.kind == "models":
+            found = await (self._version(uri) if uri.version.isdigit() else self._latest(uri))
+            return Resolved("models:/{}/{}".format(uri.name, found["version"]), found["source"])
+        if uri.kind == "runs":
+            return Resolved(uri.text, await self._artifact_uri(uri))
+        return Resolved(uri.text, uri.text)
+
+    async def register(self, name, uri, run_id="", description=""):
+        """Register a model version of a checked ModelUri unless its source is registered already.
+
+        Returns (version as MLflow describes it, whether it is new).
+        """
+        source = uri.text
+        if uri.kind == "runs":
+            source, run_id = await self._artifact_uri(uri), run_id or uri.run_id
+        elif uri.kind == "models":
+            source = (await self.resolve(uri)).source
+        try:
+            await self._post("registered-models/create", name=name)
+        except RegistryError as error:
+            if error.code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        known = await self._get("model-versions/search", filter="name='{}'".format(name), max_results=10000)
+        for version in known.get("model_versions", []):
+            if version["source"] == source and version.get("status") == "READY":
+                return version, False
+        created = await self._post(
+            "model-versions/create", name=name, source=source, run_id=run_id, description=description
+        )
+        return created["model_version"], True
+
+    async def promote(self, name, version, stage, archive_existing):
+        """Move a version to a stage. Returns the version as MLflow describes it."""
+        moved = await self._post(
+            "model-versions/transition-stage",
+            name=name, version=version, stage=stage, archive_existing_versions=archive_existing,
+        )
+        return moved["model_version"]
+
+    async def _version(self, uri):
+        try:
+            return (await self._get("model-versions/get", name=uri.name, version=uri.version))["model_version"]
+        except RegistryError as error:
+            raise RegistryError(
+                "The registry has no version {} of the model {}: {}".format(uri.version, uri.name, error), error.code
+            )
+
+    async def _latest(self, uri):
+        try:
+            answer = await self._post("registered-models/get-latest-versions", name=uri.name, stages=[uri.version])
+        except RegistryError as error:
+            raise RegistryError("The registry has no model {}: {}".format(uri.name, error), error.code)
+        versions = answer.get("model_versions", [])
+        if not versions:
+            raise RegistryError("No version of the model {} is in the stage {}: promote one first.".format(
+                uri.name, uri.version
+            ), "RESOURCE_DOES_NOT_EXIST")
+        return versions[0]
+
+    async def _artifact_uri(self, uri):
+        try:
+            run = (await self._get("runs/get", run_id=uri.run_id))["run"]
+            listing = await self._get("artifacts/list", run_id=uri.run_id, path=uri.path)
+        except RegistryError as error:
+            raise RegistryError("The run {} cannot be read: {}".format(uri.run_id, error), error.code)
+        if not any(entry["path"].endswith("/MLmodel") for entry in listing.get("files", [])):
+            raise RegistryError(
+                "The run {} holds no model at {}.".format(uri.run_id, uri.path), "RESOURCE_DOES_NOT_EXIST"
+            )
+        return "{}/{}".format(run["info"]["artifact_uri"].rstrip("/"), uri.path)
+
+    async def _get(self, endpoint, **query):
+        return await self._call(endpoint + "?" + urlencode(query), "GET", None)
+
+    async def _post(self, endpoint, **body):
+        return await self._call(endpoint, "POST", json.dumps(body))
+
+    async def _call(self, endpoint, method, body):
+        login = {}
+        if self._secrets.tracking_username:
+            login = {
+                "auth_username": self._secrets.tracking_username, "auth_password": self._secrets.tracking_password,
+                "auth_mode": "basic",
+            }
+        headers = {"Content-Type": "application/json"}
+        if self._secrets.tracking_token and not login:
+            headers["Authorization"] = "Bearer " + self._secrets.tracking_token
+        request = HTTPRequest(
+            self._base + endpoint, method=method, body=body, headers=headers, ssl_options=self._tls,
+            connect_timeout=self._timeout, request_timeout=self._timeout, follow_redirects=False, **login
+        )
+        try:
+            response = await self._client.fetch(request, raise_error=False)
+        except (HTTPClientError, OSError) as error:
+            raise RegistryUnreachable("The tracking server cannot be reached: {}.".format(error))
+        return self._document(response)
+
+    @staticmethod
+    def _document(response):
+        if response.code in (401, 403):
+            raise RegistryUnreachable(
+                "The tracking server refuses the agent's login (status {}).".format(response.code)
+            )
+        if response.code >= 500:
+            raise RegistryUnreachable("The tracking server is out of order: {}.".format(response.error))
+        try:
+            document = json.loads(response.body.decode())
+            if response.code == 200:
+                return document
+            message, code = document["message"], document["error_code"]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise RegistryUnreachable(
+                "What answers at the tracking URI (status {}) is not an MLflow tracking server.".format(response.code)
+            )
+        raise RegistryError(message, code)

@@ -1,0 +1,241 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Launches one served model inside its unit: python -m mlops_agent.serve_model --config FILE NAME
+
+It reads the stored deployment, fetches the model into the unit's cache unless it is there,
+derives the environment from the model's MLmodel file, leaves a note for the agent, and runs
+"mlflow models serve". A cached model starts without the tracking server.
+"""
+
+import argparse
+import glob
+import json
+import os
+import shutil
+import sys
+import tempfile
+
+import yaml
+
+from . import config as settings
+from . import files, rules, store
+
+#: sysexits.h; the unit does not try again after it.
+EX_CONFIG = 78
+
+#: Model versions that stay cached: this one and the one before it, for a quick way back.
+KEPT_VERSIONS = 2
+
+PARTIAL_PREFIX = "partial-"
+
+
+class CannotServe(Exception):
+    """The model cannot be served, and trying again will not help. The text is a sentence."""
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="serve_model", description="Serves one deployed model.")
+    parser.add_argument("--config", required=True, help="JSON file with the agent's settings")
+    parser.add_argument("name", help="name of the deployment")
+    arguments = parser.parse_args()
+    try:
+        serve(settings.load(arguments.config), rules.deployment_name(arguments.name))
+    except FileNotFoundError as error:
+        fail("The model is not served: {} does not exist.".format(error.filename))
+    except (CannotServe, ValueError) as error:
+        fail("The model is not served: {}".format(error))
+
+
+def fail(sentence):
+    print(sentence, file=sys.stderr, flush=True)
+    sys.exit(EX_CONFIG)
+
+
+def serve(config, name):
+    """Prepare the model of one deployment and serve it until it ends."""
+    spec = store.read_spec(store.spec_path(settings.deployments_directory(config), name), config.model_roots)
+    stack = os.path.realpath(config.stack)
+    note = {
+        "digest": spec.digest(
+            int(os.environ.get("MLOPS_MODEL_MEMORY_MB", "0")), config.model_address, settings.surroundings(config)
+        ),
+        "invocation": os.environ.get("INVOCATION_ID", ""),
+        "port": spec.port,
+    }
+    note_path = os.path.join(config.runtime_directory, name, "serving.json")
+    files.write_json(note_path, note)
+
+    cache = os.path.join(config.cache_directory, name)
+    environment = dict(os.environ, **base_environment(config, stack, cache))
+    model = cached_model(cache, spec.artifact_key()) or fetch(config, spec, cache)
+    described = read_mlmodel(model)
+    environment.update(flavor_environment(described, model, config, stack))
+    note.update(flavors=sorted(described["flavors"]), example=input_example(described, model))
+    files.write_json(note_path, note)
+    prune(cache, spec.artifact_key())
+    environment.pop("PYTHONPATH", None)
+    os.environ.clear()
+    os.environ.update(environment)
+    run_mlflow(mlflow_arguments(spec, config, model))
+
+
+def base_environment(config, stack, home):
+    return {
+        "PATH": os.path.join(stack, "bin") + os.pathsep + os.environ.get("PATH", os.defpath),
+        "HOME": home,
+        # MLflow looks for git on import and complains loudly where there is none.
+        "GIT_PYTHON_REFRESH": "quiet",
+        "MLFLOW_TRACKING_URI": config.tracking_uri,
+    }
+
+
+def cached_model(cache, key):
+    path = os.path.join(cache, key)
+    return path if os.path.isfile(os.path.join(path, "MLmodel")) else None
+
+
+def fetch(config, spec, cache):
+    """Download the model; it appears in the cache at once and complete, or not at all."""
+    for leftover in glob.glob(os.path.join(cache, PARTIAL_PREFIX + "*")):
+        shutil.rmtree(leftover)
+    os.environ.update(
+        MLFLOW_TRACKING_URI=config.tracking_uri, GIT_PYTHON_REFRESH="quiet",
+        **({"MLFLOW_TRACKING_SERVER_CERT_PATH": config.tracking_ca_file} if config.tracking_ca_file else {})
+    )
+    print("Fetching {}".format(spec.resolved_uri), flush=True)
+    partial = tempfile.mkdtemp(prefix=PARTIAL_PREFIX, dir=cache)
+    from mlflow.artifacts import download_artifacts
+
+    try:
+        found = download_artifacts(artifact_uri=spec.resolved_uri, dst_path=partial)
+    except Exception as error:  # each kind of store has its own errors; systemd tries again
+        sys.exit("Fetching {} failed: {}".format(spec.resolved_uri, error))
+    if not os.path.realpath(found).startswith(os.path.realpath(partial)):
+        # MLflow does not copy what is on this host already.
+        found = shutil.copytree(found, os.path.join(partial, "model"))
+    if not os.path.isfile(os.path.join(found, "MLmodel")):
+        raise CannotServe("{} holds no file MLmodel, so it is not an MLflow model.".format(spec.resolved_uri))
+    model = os.path.join(cache, spec.artifact_key())
+    shutil.rmtree(model, ignore_errors=True)
+    files.sync_tree(found)
+    os.rename(found, model)
+    files.sync_directory(cache)
+    shutil.rmtree(partial, ignore_errors=True)
+    return model
+
+
+def read_mlmodel(model):
+    path = os.path.join(model, "MLmodel")
+    try:
+        with open(path, encoding="utf-8") as stream:
+            described = yaml.safe_load(stream)
+    except yaml.YAMLError:
+        described = None
+    if not isinstance(described, dict) or not isinstance(described.get("flavors"), dict):
+        raise CannotServe("{} does not describe a model.".format(path))
+    if "python_function" not in described["flavors"]:
+        raise CannotServe("The model has the flavors {}, but not python_function, which is needed to serve it.".format(
+            ", ".join(sorted(described["flavors"])) or "(none)"
+        ))
+    return described
+
+
+def flavor_environment(described, model, config, stack):
+    """What the model's flavors need. Raises CannotServe when that is not on this host."""
+    needs = set(described["flavors"]) | _requirements(model)
+    spark = needs & {"spark", "pyspark"}
+    h2o = "h2o" in needs
+    environment = {}
+    if spark or h2o:
+        if not os.access(os.path.join(config.jdk_home, "bin", "java"), os.X_OK):
+            raise CannotServe("The model needs a JDK 1.8, but there is no java in {}/bin.".format(config.jdk_home))
+        environment["JAVA_HOME"] = config.jdk_home
+    if spark:
+        # Spark's workers would take the system's python3.
+        environment["PYSPARK_PYTHON"] = environment["PYSPARK_DRIVER_PYTHON"] = os.path.join(stack, "bin", "python")
+        if _uses_sparkling_water(model):
+            jar = _in_site_packages(stack, "sparkling_water/sparkling_water_assembly.jar", "h2o-pysparkling")
+            environment["PYSPARK_SUBMIT_ARGS"] = "--driver-class-path {} pyspark-shell".format(jar)
+    if h2o:
+        environment["H2O_JAR_PATH"] = _in_site_packages(stack, "h2o/backend/bin/h2o.jar", "h2o")
+    return environment
+
+
+def _requirements(model):
+    """Distribution names in the model's requirements.txt: a pyfunc model may use Spark inside."""
+    try:
+        with open(os.path.join(model, "requirements.txt"), encoding="utf-8") as stream:
+            return {line.partition("==")[0].strip().lower() for line in stream}
+    except OSError:
+        return set()
+
+
+def _uses_sparkling_water(model):
+    """Whether a stage of the Spark pipeline is one of Sparkling Water's; its metadata names the class."""
+    for path in glob.iglob(os.path.join(glob.escape(model), "sparkml", "**", "metadata", "part-*"), recursive=True):
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            if "ai.h2o.sparkling" in stream.readline():
+                return True
+    return False
+
+
+def _in_site_packages(stack, path, distribution):
+    for found in glob.glob(os.path.join(glob.escape(stack), "lib", "python3*", "site-packages", path)):
+        return found
+    raise CannotServe("The model needs {}, which is not in the Python environment: add {} to it.".format(
+        os.path.basename(path), distribution
+    ))
+
+
+def input_example(described, model):
+    """The saved input example as a request body, or None when there is none that can be sent."""
+    info = described.get("saved_input_example_info")
+    if not isinstance(info, dict):
+        return None
+    name = info.get("artifact_path")
+    # The form of other examples (sparse matrices, CSV) is not what the server takes.
+    if info.get("type") not in ("dataframe", "ndarray") or not isinstance(name, str) or os.path.basename(name) != name:
+        return None
+    try:
+        path = os.path.join(model, name)
+        if os.path.getsize(path) > rules.PROBE_LIMIT:
+            return None
+        with open(path, encoding="utf-8") as stream:
+            example = json.load(stream)
+    except (OSError, ValueError):
+        return None
+    return example if isinstance(example, dict) else None
+
+
+def prune(cache, key):
+    """Forget all but the newest cached versions and this one."""
+    versions = [
+        entry for entry in os.scandir(cache) if entry.is_dir() and os.path.isfile(os.path.join(entry.path, "MLmodel"))
+    ]
+    os.utime(os.path.join(cache, key))
+    versions.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
+    others = [entry.path for entry in versions if entry.name != key]
+    for path in others[KEPT_VERSIONS - 1:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def mlflow_arguments(spec, config, model):
+    return [
+        "models", "serve", "--env-manager", "local", "--model-uri", model, "--host", config.model_address,
+        "--port", str(spec.port), "--workers", str(spec.workers), "--timeout", str(max(60, spec.startup_timeout)),
+    ]
+
+
+def run_mlflow(arguments):
+    """Run MLflow's command in this process: its import, most of a start, is paid once with fetch's."""
+    from mlflow.cli import cli
+
+    try:
+        cli(arguments, prog_name="mlflow", standalone_mode=False)
+    except Exception as error:  # the reason stands in the log above; a traceback would bury it
+        sys.exit("mlflow models serve has ended: {}".format(error))
+
+
+if __name__ == "__main__":
+    main()

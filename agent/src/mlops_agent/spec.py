@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is wanted of one served model, as requested and as stored."""
+
+import hashlib
+import json
+from datetime import datetime, timezone
+
+from . import rules
+
+#: What a request may say besides the model URI, with the rule for each.
+OPTIONS = {
+    "port": rules.port,
+    "workers": rules.workers,
+    "memory_mb": rules.memory_mb,
+    "startup_timeout": rules.startup_timeout,
+    "probe": rules.probe,
+}
+
+PRESENT, ABSENT = "present", "absent"
+
+
+class Spec:
+    """The desired state of one deployment. Instances are never changed, only replaced.
+
+    memory_mb is in MiB, startup_timeout in seconds; resolved_uri names a fixed version where
+    model_uri may name a stage; source tells two registrations of the same version apart.
+    """
+
+    FIELDS = (
+        "name", "model_uri", "resolved_uri", "source", "port", "workers", "memory_mb",
+        "startup_timeout", "probe", "desired", "updated_at",
+    )
+    __slots__ = FIELDS
+
+    def __init__(self, **values):
+        for field in self.FIELDS:
+            setattr(self, field, values[field])
+
+    @classmethod
+    def from_stored(cls, document, roots=()):
+        """Read back what as_stored wrote, checked as strictly as a request. Raises rules.Invalid."""
+        if not isinstance(document, dict) or sorted(document) != sorted(cls.FIELDS):
+            raise rules.Invalid("The stored deployment does not have exactly the expected fields.")
+        rules.deployment_name(document["name"])
+        rules.model_uri(document["model_uri"], roots)
+        rules.model_uri(document["resolved_uri"], roots)
+        for option, rule in OPTIONS.items():
+            rule(document[option])
+        if document["desired"] not in (PRESENT, ABSENT):
+            raise rules.Invalid("The stored deployment is neither present nor absent.")
+        for text in ("source", "updated_at"):
+            if not isinstance(document[text], str):
+                raise rules.Invalid("The stored deployment's {} is not a text.".format(text))
+        return cls(**document)
+
+    def as_stored(self):
+        return {field: getattr(self, field) for field in self.FIELDS}
+
+    def but(self, **changes):
+        return Spec(**dict(self.as_stored(), **changes))
+
+    def same_as(self, other):
+        """Whether both want the same, however old each is."""
+        mine, theirs = self.as_stored(), other.as_stored()
+        return all(mine[field] == theirs[field] for field in self.FIELDS if field != "updated_at")
+
+    def digest(self, memory_mb, address, surroundings):
+        """A digest of all that needs a restart of the model when it changes.
+
+        The agent gives what is wanted, the launcher what it found: memory_mb is the unit's limit,
+        address where models listen, surroundings what config.surroundings returns.
+        """
+        return _sha256([
+            self.resolved_uri, self.source, self.port, self.workers, self.startup_timeout,
+            memory_mb, address, surroundings,
+        ])
+
+    def artifact_key(self):
+        """The name of the directory in which this very model version is cached."""
+        return _sha256([self.resolved_uri, self.source])[:16]
+
+
+def checked_request(body, roots):
+    """Check a request for a deployment. Returns (ModelUri, options given). Raises rules.Invalid."""
+    if not isinstance(body, dict):
+        raise rules.Invalid("The request body must be a JSON object.")
+    unknown = sorted(set(body) - set(OPTIONS) - {"model_uri"})
+    if unknown:
+        raise rules.Invalid(
+            "Unknown field {}: the known ones are model_uri, {}.".format(
+                ", ".join(rules.shown(field) for field in unknown), ", ".join(sorted(OPTIONS))
+            )
+        )
+    if "model_uri" not in body:
+        raise rules.Invalid("The field model_uri is missing.")
+    uri = rules.model_uri(body["model_uri"], roots)
+    # A null leaves the field out, except that a null probe takes the stored probe away.
+    options = {
+        option: OPTIONS[option](body[option])
+        for option in OPTIONS
+        if option in body and (body[option] is not None or option == "probe")
+    }
+    return uri, options
+
+
+def now():
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _sha256(parts):
+    return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()

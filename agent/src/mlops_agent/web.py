@@ -1,0 +1,370 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The HTTP interface; openapi.json beside this file describes it."""
+
+import asyncio
+import hmac
+import json
+import logging
+import os
+import re
+import resource
+import socket
+import time
+from collections import Counter
+
+from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
+
+from . import __version__, config as settings
+from . import reconciler as rec
+from . import rules
+from .ports import PortTaken
+from .registry import RegistryError, RegistryUnreachable
+from .spec import ABSENT, PRESENT, Spec, checked_request, now
+from .units import HelperError
+
+LOG = logging.getLogger(__name__)
+
+#: Codes for errors that tornado itself raises.
+ERROR_CODES = {400: "bad_request", 401: "unauthorized", 404: "not_found", 405: "method_not_allowed",
+               413: "body_too_large", 500: "internal"}
+
+NAME = "([^/]+)"
+
+
+class ApiError(Exception):
+    """An answer other than success: HTTP status, a code for programs and a sentence for people."""
+
+    def __init__(self, status, code, message):
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+class Agent:
+    """What the handlers work on."""
+
+    def __init__(self, config, secrets, store, reconciler, registry, units, ports):
+        self.config = config
+        self.token = secrets.token.encode()
+        self.store = store
+        self.reconciler = reconciler
+        self.registry = registry
+        self.units = units
+        self.ports = ports
+        self.started = time.time()
+        self.requests = Counter()
+        # One change at a time: two requests must not be given the same port.
+        self._changing = asyncio.Lock()
+
+    async def deploy(self, name, body):
+        """Store what a PUT asks for. Returns (spec, whether the deployment is new)."""
+        uri, options = checked_request(body, self.config.model_roots)
+        resolved = await self.registry.resolve(uri)
+        rules.model_uri(resolved.uri, self.config.model_roots)
+        async with self._changing:
+            stored = self.store.get(name)
+            if stored is not None and stored.desired == ABSENT:
+                raise ApiError(409, "being_removed", "The deployment {} is being removed: try again later.".format(name))
+            kept = stored.as_stored() if stored else {
+                "workers": self.config.workers, "memory_mb": self.config.memory_mb,
+                "startup_timeout": self.config.startup_timeout, "probe": None,
+            }
+            own = stored.port if stored else None
+            taken = {spec.port: spec.name for spec in self.store if spec.name != name}
+            options["port"] = await self.ports.choose(options.get("port", own), taken, own)
+            spec = Spec(**dict(
+                kept, **options, name=name, model_uri=uri.text, resolved_uri=resolved.uri, source=resolved.source,
+                desired=PRESENT, updated_at=now(),
+            ))
+            failed = stored is not None and self.reconciler.supervisor(name).verdict()[0] == rec.FAILED
+            if stored is None or failed or not spec.same_as(stored):
+                self.store.put(spec)
+                self.reconciler.changed(name)
+            return self.store.get(name), stored is None
+
+    async def undeploy(self, name):
+        """Remove a deployment; returns its last description."""
+        async with self._changing:
+            spec = self.existing(name)
+            if spec.desired != ABSENT:
+                self.store.put(spec.but(desired=ABSENT, updated_at=now()))
+                self.reconciler.changed(name)
+            gone, removed = self.describe(spec), self.reconciler.supervisor(name).removed
+        try:
+            await asyncio.wait_for(removed.wait(), 60)
+        except asyncio.TimeoutError:
+            raise ApiError(503, "not_removed_yet", "The deployment {} is still being removed. {}".format(
+                name, self.reconciler.supervisor(name).verdict()[1]
+            ))
+        return dict(gone, state="removed", message="", log=[])
+
+    def existing(self, name):
+        spec = self.store.get(name)
+        if spec is None:
+            raise ApiError(404, "not_found", "There is no deployment {}.".format(name))
+        return spec
+
+    def describe(self, spec):
+        supervisor = self.reconciler.supervisor(spec.name)
+        state, message = supervisor.verdict()
+        described = {field: getattr(spec, field) for field in (
+            "name", "model_uri", "resolved_uri", "port", "workers", "memory_mb", "startup_timeout", "probe", "updated_at"
+        )}
+        described.update(
+            state=state, message=message, url=self._url(spec.port), flavors=supervisor.flavors,
+            restarts=supervisor.restarts, log=supervisor.log if state == rec.FAILED else [],
+        )
+        return described
+
+    def _url(self, port):
+        host = self.config.model_url_host
+        if not host:
+            address = self.config.model_address
+            host = address if settings.loopback_for(address) == address else socket.gethostname()
+        return settings.url(host, port)
+
+
+@stream_request_body
+class Handler(RequestHandler):
+    """Token, body limit and JSON errors for every path."""
+
+    public = False
+    SUPPORTED_METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
+
+    def initialize(self, agent):
+        self.agent = agent
+        self._body = bytearray()
+        self._body_too_large = False
+
+    def set_default_headers(self):
+        self.set_header("Server", "mlops-agent")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+    def prepare(self):
+        if not self.public:
+            self._check_token()
+        if int(self.request.headers.get("Content-Length") or 0) > self.agent.config.body_limit:
+            raise self._too_large()
+
+    def _check_token(self):
+        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        given = token.strip().encode("utf-8", "surrogateescape")
+        if not (hmac.compare_digest(given, self.agent.token) and scheme.lower() == "bearer"):
+            raise ApiError(
+                401, "unauthorized", "The request needs the header 'Authorization: Bearer TOKEN' with this agent's token."
+            )
+
+    def data_received(self, chunk):
+        # The rest of too large a body is read and dropped, so that the answer can be read.
+        if not self._body_too_large:
+            self._body += chunk
+            self._body_too_large = len(self._body) > self.agent.config.body_limit
+
+    def _too_large(self):
+        return ApiError(413, "body_too_large", "The request body is larger than {} bytes.".format(
+            self.agent.config.body_limit
+        ))
+
+    def json_body(self):
+        if self._body_too_large:
+            raise self._too_large()
+        try:
+            return json.loads(bytes(self._body).decode("utf-8"))
+        except (ValueError, RecursionError):
+            raise ApiError(400, "bad_json", "The request body is not JSON.")
+
+    def answer(self, document, status=200):
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.finish(json.dumps(document) + "\n")
+
+    def write_error(self, status_code, **kwargs):
+        error = _as_api_error(kwargs.get("exc_info", (None, None, None))[1])
+        if error is None:
+            path = rules.shown(self.request.path)
+            message = {
+                404: "There is nothing at {}.".format(path),
+                405: "{} does not take the method {}.".format(path, self.request.method),
+                500: "The agent could not do this; its journal has the details.",
+            }.get(status_code, "The request cannot be understood.")
+            error = ApiError(status_code, ERROR_CODES.get(status_code, "bad_request"), message)
+        if error.status == 401:
+            self.set_header("WWW-Authenticate", "Bearer")
+        self.answer({"error": {"code": error.code, "message": error.message}}, error.status)
+
+    def log_exception(self, typ, value, tb):
+        if not isinstance(value, HTTPError) and _as_api_error(value) is None:
+            LOG.error("%s %s failed", self.request.method, self.request.path, exc_info=(typ, value, tb))
+
+    def on_finish(self):
+        self.agent.requests[self.request.method, self.get_status()] += 1
+
+
+def _as_api_error(error):
+    """The answer for an error of the layers below, or None when it is none of theirs."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, rules.Invalid):
+        return ApiError(422, "invalid", str(error))
+    if isinstance(error, PortTaken):
+        return ApiError(409, "port_taken", str(error))
+    if isinstance(error, RegistryError):
+        missing = error.code == "RESOURCE_DOES_NOT_EXIST"
+        return ApiError(422, "model_not_found" if missing else "refused_by_registry", str(error))
+    if isinstance(error, RegistryUnreachable):
+        return ApiError(503, "registry_unreachable", str(error))
+    if isinstance(error, HelperError):
+        return ApiError(503, "helper_unreachable", str(error))
+    return None
+
+
+class NotFound(Handler):
+    def prepare(self):
+        super().prepare()
+        raise HTTPError(404)
+
+
+class HealthPage(Handler):
+    public = True
+
+    def get(self):
+        self.answer({"status": "ok", "version": __version__})
+
+
+class OpenApi(Handler):
+    def get(self):
+        with open(os.path.join(os.path.dirname(__file__), "openapi.json"), encoding="utf-8") as stream:
+            self.answer(json.load(stream))
+
+
+class Metrics(Handler):
+    """Prometheus text, format 0.0.4."""
+
+    def get(self):
+        agent = self.agent
+        deployments = [agent.describe(spec) for spec in agent.store]
+        states = Counter(deployment["state"] for deployment in deployments)
+        lines = []
+
+        def metric(name, kind, text, samples):
+            lines.append("# HELP {} {}".format(name, text))
+            lines.append("# TYPE {} {}".format(name, kind))
+            for labels, value in samples:
+                inside = ",".join('{}="{}"'.format(*label) for label in labels)
+                lines.append("{}{} {}".format(name, "{" + inside + "}" if inside else "", value))
+
+        metric("mlops_agent_info", "gauge", "The agent's version.", [([("version", __version__)], 1)])
+        metric("mlops_agent_start_time_seconds", "gauge", "Start of the agent, in seconds since the epoch.",
+               [([], "{:.3f}".format(agent.started))])
+        metric("mlops_agent_resident_memory_bytes", "gauge", "Resident memory of the agent.", [([], _resident_bytes())])
+        metric("mlops_agent_cpu_seconds_total", "counter", "CPU time used by the agent.",
+               [([], "{:.3f}".format(sum(resource.getrusage(resource.RUSAGE_SELF)[:2])))])
+        metric("mlops_agent_http_requests_total", "counter", "Requests answered, by method and status.", [
+            ([("method", method), ("status", status)], count)
+            for (method, status), count in sorted(agent.requests.items())
+        ])
+        metric("mlops_agent_deployments", "gauge", "Deployments in each state.",
+               [([("state", state)], states[state]) for state in rec.STATES])
+        metric("mlops_deployment_ready", "gauge", "Whether the model answers a real request.",
+               [([("name", one["name"])], int(one["state"] == rec.READY)) for one in deployments])
+        metric("mlops_deployment_restarts_total", "counter", "Restarts of the model after it failed.",
+               [([("name", one["name"])], one["restarts"]) for one in deployments])
+        self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.finish("\n".join(lines) + "\n")
+
+
+class Deployments(Handler):
+    def get(self):
+        self.answer({"deployments": [self.agent.describe(spec) for spec in self.agent.store]})
+
+
+class Deployment(Handler):
+    def get(self, name):
+        self.answer(self.agent.describe(self.agent.existing(rules.deployment_name(name))))
+
+    async def put(self, name):
+        spec, is_new = await self.agent.deploy(rules.deployment_name(name), self.json_body())
+        self.answer(self.agent.describe(spec), 201 if is_new else 200)
+
+    async def delete(self, name):
+        self.answer(await self.agent.undeploy(rules.deployment_name(name)))
+
+
+class DeploymentLogs(Handler):
+    async def get(self, name):
+        spec = self.agent.existing(rules.deployment_name(name))
+        lines = self.get_query_argument("lines", "100")
+        lines = rules.whole_number(int(lines) if re.fullmatch("[0-9]{1,6}", lines) else lines, "number of lines", 1, 1000)
+        self.answer({"lines": await self.agent.units.logs(spec.name, lines)})
+
+
+class ModelVersions(Handler):
+    async def post(self, name):
+        rules.registered_model_name(name)
+        body = _fields(self.json_body(), "source", "run_id", "description")
+        uri = rules.model_uri(body.get("source"), self.agent.config.model_roots)
+        version, is_new = await self.agent.registry.register(
+            name, uri, body.get("run_id") or "", body.get("description") or ""
+        )
+        self.answer(_version(version), 201 if is_new else 200)
+
+
+class ModelStage(Handler):
+    async def post(self, name, version):
+        rules.registered_model_name(name)
+        body = _fields(self.json_body(), "stage", "archive_existing")
+        archive = body.get("archive_existing", False)
+        if not isinstance(archive, bool):
+            raise rules.Invalid("The field archive_existing must be true or false.")
+        self.answer(_version(await self.agent.registry.promote(
+            name, rules.model_version(version), rules.stage(body.get("stage")), archive
+        )))
+
+
+def _fields(body, *known):
+    if not isinstance(body, dict):
+        raise rules.Invalid("The request body must be a JSON object.")
+    unknown = sorted(set(body) - set(known))
+    if unknown:
+        raise rules.Invalid("Unknown field {}: the known ones are {}.".format(
+            ", ".join(map(rules.shown, unknown)), ", ".join(known)
+        ))
+    for key, value in body.items():
+        if key != "archive_existing" and value is not None and not isinstance(value, str):
+            raise rules.Invalid("The field {} must be a text.".format(key))
+    return body
+
+
+def _version(described):
+    return {
+        "name": described["name"], "version": described["version"], "source": described.get("source", ""),
+        "stage": described.get("current_stage", "None"),
+    }
+
+
+def _resident_bytes():
+    with open("/proc/self/statm", encoding="ascii") as stream:
+        return int(stream.read().split()[1]) * resource.getpagesize()
+
+
+def application(agent):
+    """The tornado application for an Agent."""
+    shared = {"agent": agent}
+    routes = [
+        ("/health", HealthPage),
+        ("/metrics", Metrics),
+        ("/openapi.json", OpenApi),
+        ("/api/v1/deployments", Deployments),
+        ("/api/v1/deployments/" + NAME, Deployment),
+        ("/api/v1/deployments/" + NAME + "/logs", DeploymentLogs),
+        ("/api/v1/models/" + NAME + "/versions", ModelVersions),
+        ("/api/v1/models/" + NAME + "/versions/" + NAME + "/stage", ModelStage),
+    ]
+    return Application(
+        [(path, handler, shared) for path, handler in routes],
+        default_handler_class=NotFound, default_handler_args=shared,
+    )

@@ -1,0 +1,268 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Doubles of what stands around the agent, on real sockets: tracking server, root helper, models."""
+
+import json
+import os
+import socket
+import socketserver
+import threading
+import time
+import uuid
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+from mlops_agent import files, store
+from mlops_agent.config import DEFAULTS, Config, surroundings
+
+
+def free_ports(count):
+    """Ports below the ephemeral range that nobody listens on."""
+    found, port = [], 20000 + os.getpid() % 5000
+    while len(found) < count:
+        port += 1
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        found.append(port)
+    return found
+
+
+class _Server:
+    """An HTTP server in a thread; answer(method, path, headers, body) gives (status, document)."""
+
+    def __init__(self, answer, port=0):
+        class Handler(BaseHTTPRequestHandler):
+            def handle_one(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                status, document = answer(self.command, self.path, self.headers, body)
+                data = json.dumps(document).encode()
+                self.send_response(status)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = handle_one
+
+            def log_message(self, *arguments):
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            block_on_close = False
+
+            def handle_error(self, request, client_address):
+                pass  # a killed agent hangs up
+
+        self._server = Server(("127.0.0.1", port), Handler)
+        self.port = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        self._thread.start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Tracking(_Server):
+    """The part of MLflow 1.30's REST interface that the agent uses."""
+
+    def __init__(self, login=None):
+        self.login = login
+        self.versions = {}  # {model: [version document]}
+        self.runs = {}  # {run id: {"artifact_uri": ..., "models": [path]}}
+        self.writes = []
+        self.broken = False
+        super().__init__(self._answer)
+        self.uri = "http://127.0.0.1:{}".format(self.port)
+
+    def add(self, name, source="mlflow-artifacts:/1/abc/artifacts/model", stage="None"):
+        versions = self.versions.setdefault(name, [])
+        versions.append({
+            "name": name, "version": str(len(versions) + 1), "source": source, "current_stage": stage, "status": "READY",
+        })
+        return versions[-1]
+
+    def _answer(self, method, path, headers, body):
+        if self.broken:
+            return 500, {}
+        if self.login and headers.get("Authorization") != self.login:
+            return 401, {}
+        url = urlsplit(path)
+        call = url.path.partition("/api/2.0/mlflow/")[2]
+        given = {key: values[0] for key, values in parse_qs(url.query).items()}
+        if method == "POST":
+            given = json.loads(body.decode())
+            if not call.endswith("get-latest-versions"):
+                self.writes.append((call, given))
+        handler = getattr(self, "_" + call.replace("/", "_").replace("-", "_"), None)
+        return handler(given) if handler else (404, {})
+
+    @staticmethod
+    def _missing(what):
+        return 404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": what + " not found"}
+
+    def _model_versions_get(self, given):
+        for version in self.versions.get(given["name"], []):
+            if version["version"] == given["version"]:
+                return 200, {"model_version": version}
+        return self._missing("Model Version")
+
+    def _registered_models_get_latest_versions(self, given):
+        if given["name"] not in self.versions:
+            return self._missing("Registered Model")
+        found = [version for version in self.versions[given["name"]] if version["current_stage"] in given["stages"]]
+        return 200, {"model_versions": found[-1:]} if found else {}
+
+    def _registered_models_create(self, given):
+        if given["name"] in self.versions:
+            return 400, {"error_code": "RESOURCE_ALREADY_EXISTS", "message": "exists"}
+        self.versions[given["name"]] = []
+        return 200, {"registered_model": {"name": given["name"]}}
+
+    def _model_versions_search(self, given):
+        return 200, {"model_versions": self.versions.get(given["filter"].split("'")[1], [])}
+
+    def _model_versions_create(self, given):
+        return 200, {"model_version": self.add(given["name"], given["source"])}
+
+    def _model_versions_transition_stage(self, given):
+        for version in self.versions.get(given["name"], []):
+            if version["version"] == given["version"]:
+                version["current_stage"] = given["stage"]
+                return 200, {"model_version": version}
+        return self._missing("Model Version")
+
+    def _runs_get(self, given):
+        if given["run_id"] not in self.runs:
+            return self._missing("Run")
+        return 200, {"run": {"info": {"artifact_uri": self.runs[given["run_id"]]["artifact_uri"]}}}
+
+    def _artifacts_list(self, given):
+        run = self.runs[given["run_id"]]
+        return 200, {"files": [{"path": given["path"] + "/MLmodel"}] if given["path"] in run["models"] else []}
+
+
+class Model(_Server):
+    """A served model: answers like MLflow's scoring server."""
+
+    def __init__(self, port):
+        self.scored = []
+        self.broken = False
+        super().__init__(self._answer, port)
+
+    def _answer(self, method, path, headers, body):
+        if path == "/invocations":
+            self.scored.append((headers.get("Content-Type"), json.loads(body.decode())))
+            if self.broken:
+                return 500, {"message": "The JVM is gone.\nAnd more."}
+        return 200, [8.0]
+
+
+class Host:
+    """systemd and the root helper: units that run models, behind a real Unix socket.
+
+    A unit reads its stored deployment when it starts, as the launcher does, and leaves its note.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        self.units = {}
+        self.memory = {}
+        self.calls = []
+        self.fails_to_start = set()
+        self.never_listens = set()
+        self.example = None
+        self._lock = threading.RLock()
+        os.makedirs(config["runtime_directory"], exist_ok=True)
+        host = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self):
+                request = json.loads(self.rfile.readline().decode())
+                with host._lock:
+                    reply = dict(getattr(host, "_" + request.pop("action"))(**request) or {}, ok=True)
+                try:
+                    self.wfile.write(json.dumps(reply).encode() + b"\n")
+                except BrokenPipeError:
+                    pass
+
+        class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+            daemon_threads = True
+            block_on_close = False
+
+        self._server = Server(config["helper_socket"], Handler)
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+        for name in list(self.units):
+            self._kill(name)
+
+    def changes(self, name=None):
+        return [call for call in self.calls if name in (None, call[1])]
+
+    def crash(self, name):
+        """The model dies and systemd starts it again."""
+        restarts = self.units[name]["restarts"] + 1
+        self._kill(name)
+        self._start(name)
+        self.units[name]["restarts"] = restarts
+
+    def _start(self, name):
+        unit = self.units[name] = {
+            "active_state": "active", "sub_state": "running", "result": "success", "restarts": 0,
+            "invocation": uuid.uuid4().hex, "started": int(time.monotonic() * 1e6), "exit_status": 0, "model": None,
+        }
+        if name in self.fails_to_start:
+            unit.update(active_state="failed", sub_state="failed", result="exit-code", exit_status=1)
+        spec = store.read_spec(store.spec_path(os.path.join(self.config["state_directory"], "deployments"), name))
+        settings = Config(**dict(DEFAULTS, **self.config))
+        digest = spec.digest(self.memory[name], "127.0.0.1", surroundings(settings))
+        directory = os.path.join(self.config["runtime_directory"], name)
+        os.makedirs(directory, exist_ok=True)
+        files.write_json(os.path.join(directory, "serving.json"), {
+            "digest": digest, "invocation": unit["invocation"], "port": spec.port,
+            "flavors": ["python_function"], "example": self.example,
+        })
+        unit["spec"] = spec
+        if name not in self.fails_to_start | self.never_listens:
+            unit["model"] = Model(spec.port)
+
+    def _kill(self, name):
+        unit = self.units.get(name)
+        if unit and unit["model"]:
+            unit["model"].close()
+            unit["model"] = None
+
+    def _apply(self, name, memory_mb):
+        self.calls.append(("apply", name))
+        self._kill(name)
+        self.memory[name] = memory_mb
+        self._start(name)
+
+    def _stop(self, name):
+        self.calls.append(("stop", name))
+        self._kill(name)
+        self.units[name].update(active_state="inactive", sub_state="dead")
+
+    def _remove(self, name):
+        self.calls.append(("remove", name))
+        self._kill(name)
+        self.units.pop(name, None)
+        self.memory.pop(name, None)
+
+    def _status(self, names):
+        shown = ("active_state", "sub_state", "result", "restarts", "invocation", "started", "exit_status")
+        return {"states": {name: {key: self.units[name][key] for key in shown} for name in names if name in self.units}}
+
+    def _logs(self, name, lines):
+        return {"lines": ["Loading {}".format(name), "RuntimeError: weights are corrupt"][-lines:]}
+
+    def _port_owner(self, port):
+        return {"owner": {"pid": 4711, "process": "nginx", "user": "www-data", "unit": "nginx.service"}}

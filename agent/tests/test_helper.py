@@ -1,0 +1,197 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The root helper, with stand-ins for systemctl and journalctl that only note their arguments."""
+
+import ast
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+from conftest import SOURCE
+from mlops_agent import mlops_model_helper as helper
+
+PROGRAM = os.path.join(SOURCE, "mlops_agent", "mlops_model_helper.py")
+
+HOSTILE = [
+    "", "..", "../x", "a/b", "a\n", "a\nUser=root", "%i", "a b", "-a", "--now", "a;id", "$(id)", "`id`", "*", "a.service", "A", "x" * 64,
+    None, 1, True, ["a"], {"a": 1}, "a\x00", "a@b", "[Service]",
+]
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    """The helper's directories below tmp_path; returns the list of commands it ran."""
+    for name in ("UNIT_DIRECTORY", "CACHE_DIRECTORY", "RUNTIME_DIRECTORY", "LOCK_DIRECTORY"):
+        directory = tmp_path / name.lower()
+        directory.mkdir()
+        monkeypatch.setattr(helper, name, str(directory))
+    commands = []
+
+    def run(*argv):
+        commands.append(argv)
+        return ""
+
+    monkeypatch.setattr(helper, "run", run)
+    return commands
+
+
+def ask(**request):
+    return helper.answer(json.dumps(request).encode() + b"\n")
+
+
+def tree(directory):
+    return sorted(
+        os.path.relpath(os.path.join(base, name), directory) for base, _, names in os.walk(directory) for name in names
+    )
+
+
+def test_apply_writes_the_limit_and_starts(host, tmp_path):
+    assert ask(action="apply", name="my-model", memory_mb=512) == {}
+    drop_in = tmp_path / "unit_directory" / "mlops-model@my-model.service.d" / "50-memory.conf"
+    assert drop_in.read_text() == "[Service]\nMemoryMax=512M\nEnvironment=MLOPS_MODEL_MEMORY_MB=512\n"
+    assert [command[1] for command in host] == ["enable", "show", "daemon-reload", "reset-failed", "restart"]
+    assert all(command[0] == "systemctl" and command[-1] in ("mlops-model@my-model.service", "daemon-reload") for command in host)
+
+
+def test_a_reload_only_when_systemd_does_not_know_the_limit(host, monkeypatch):
+    for shown, reloads in (("MemoryMax=536870912\nNeedDaemonReload=no\n", 0), ("MemoryMax=536870912\nNeedDaemonReload=yes\n", 1),
+                           ("MemoryMax=infinity\nNeedDaemonReload=no\n", 1), ("", 1)):
+        commands = []
+        monkeypatch.setattr(helper, "run", lambda *argv, shown=shown, commands=commands: commands.append(argv[1]) or shown)
+        ask(action="apply", name="a", memory_mb=512)
+        assert commands.count("daemon-reload") == reloads
+
+
+def test_remove_leaves_nothing(host, tmp_path):
+    ask(action="apply", name="a", memory_mb=512)
+    (tmp_path / "cache_directory" / "a" / "k").mkdir(parents=True)
+    (tmp_path / "runtime_directory" / "a").mkdir()
+    assert ask(action="remove", name="a") == {} and ask(action="remove", name="a") == {}
+    assert tree(str(tmp_path / "unit_directory")) == [] and os.listdir(str(tmp_path / "cache_directory")) == []
+
+
+def test_remove_does_not_follow_links(host, tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").write_text("x")
+    (tmp_path / "cache_directory" / "a").symlink_to(tmp_path / "precious")
+    (tmp_path / "cache_directory" / "b").mkdir()
+    (tmp_path / "cache_directory" / "b" / "link").symlink_to(tmp_path / "precious")
+    ask(action="remove", name="a")
+    ask(action="remove", name="b")
+    assert (tmp_path / "precious" / "file").exists()
+
+
+@pytest.mark.parametrize("action", ["apply", "stop", "remove", "logs"])
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+def test_hostile_names_run_nothing(host, tmp_path, action, name):
+    with pytest.raises(helper.Refused):
+        ask(action=action, name=name, memory_mb=512, lines=10)
+    with pytest.raises(helper.Refused):
+        ask(action="status", names=["a", name])
+    assert host == [] and tree(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, True, None, "512", "512M\nUser=root", [512], 10 ** 12])
+def test_hostile_numbers_run_nothing(host, tmp_path, number):
+    for request in ({"action": "apply", "memory_mb": number}, {"action": "logs", "lines": number}, {"action": "port_owner", "port": number}):
+        if request == {"action": "logs", "lines": 512}:
+            continue
+        with pytest.raises(helper.Refused):
+            ask(name="a", **request)
+    assert host == [] and tree(str(tmp_path)) == []
+
+
+@pytest.mark.parametrize("line", [
+    b"", b"\n", b"{}\n", b"[]\n", b"null\n", b"{\"action\": 1}\n", b"{\"action\": [\"apply\"]}\n", b"{\"action\": \"run\"}\n",
+    b"{\"action\": \"status\"}\n", b"\xff\n", b"{\"action\": \"stop\", \"name\": \"a\"}", b" " * 70000 + b"\n",
+])
+def test_strange_requests_are_refused(host, line):
+    with pytest.raises(helper.Refused):
+        helper.answer(line)
+    assert host == []
+
+
+KILLED = """
+import os, signal, sys
+from mlops_agent import mlops_model_helper as helper
+remaining = int(sys.argv[2])
+for name in ("UNIT_DIRECTORY", "CACHE_DIRECTORY", "RUNTIME_DIRECTORY", "LOCK_DIRECTORY"):
+    setattr(helper, name, os.path.join(sys.argv[1], name.lower()))
+def interrupted(function):
+    def wrapper(*arguments, **named):
+        global remaining
+        for done in (False, True):
+            remaining -= 1
+            if remaining == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if not done:
+                result = function(*arguments, **named)
+        return result
+    return wrapper
+helper.run = interrupted(lambda *argv: "")
+os.makedirs, os.replace, os.fsync = interrupted(os.makedirs), interrupted(os.replace), interrupted(os.fsync)
+helper.applied("a", 512)
+print("done")
+"""
+
+
+def test_killed_anywhere_the_next_apply_repairs(host, tmp_path):
+    for kill_at in range(1, 100):
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, str(tmp_path), str(kill_at)], stdout=subprocess.PIPE, env=dict(os.environ, PYTHONPATH=SOURCE))
+        directory = tmp_path / "unit_directory" / "mlops-model@a.service.d"
+        read_by_systemd = [path.read_text() for path in directory.glob("*.conf")] if directory.exists() else []
+        assert all(text.endswith("MEMORY_MB=512\n") for text in read_by_systemd), "never half a file"
+        ask(action="apply", name="a", memory_mb=512)
+        assert len(list(directory.iterdir())) == 1 and host[-1][1] == "restart"
+        ask(action="remove", name="a")
+        if done.stdout == b"done\n":
+            assert kill_at > 15
+            return
+    raise AssertionError("the helper never got through")
+
+
+def test_a_peer_that_is_not_the_agent_is_refused(monkeypatch):
+    here, there = socket.socketpair()
+    with here, there:
+        monkeypatch.setattr(helper, "AGENT_USER", "daemon")
+        if os.getuid() == 0:
+            helper.check_peer(here)
+        real = socket.socket.getsockopt
+        monkeypatch.setattr(socket.socket, "getsockopt", lambda *arguments: real(*arguments)[:4] + (65534).to_bytes(4, sys.byteorder) * 2)
+        with pytest.raises(helper.Refused, match="may not talk to this helper"):
+            helper.check_peer(here)
+
+
+def test_a_whole_exchange_over_a_socket():
+    here, there = socket.socketpair()
+    with here:
+        with there:
+            process = subprocess.Popen([sys.executable, "-I", "-S", PROGRAM], stdin=there, stdout=there)
+        here.sendall(b'{"action": "stop", "name": "../../etc"}\n')
+        reply = json.loads(here.makefile().readline())
+        assert process.wait(10) == 0
+    assert reply["ok"] is False and "error" in reply
+
+
+def test_the_owner_of_a_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        port = listener.getsockname()[1]
+        owner = ask(action="port_owner", port=port)["owner"]
+        assert owner["pid"] == os.getpid() and owner["process"]
+    assert ask(action="port_owner", port=port) == {"owner": None}
+
+
+def test_it_imports_the_standard_library_only_and_never_a_shell():
+    with open(PROGRAM) as stream:
+        tree_ = ast.parse(stream.read())
+    imported = {alias.name for node in ast.walk(tree_) if isinstance(node, ast.Import) for alias in node.names}
+    assert imported == {"contextlib", "fcntl", "json", "os", "pwd", "re", "shutil", "socket", "subprocess", "sys"}
+    assert not any(isinstance(node, ast.ImportFrom) for node in ast.walk(tree_))
+    assert not any(isinstance(node, ast.keyword) and node.arg == "shell" for node in ast.walk(tree_))

@@ -1,0 +1,210 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The launcher of one model, with a small stand-in for MLflow that notes how it was called."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import SOURCE
+from mlops_agent import files, serve_model
+
+MLFLOW = {
+    "__init__.py": "",
+    "artifacts.py": """
+import os, shutil
+def download_artifacts(artifact_uri, dst_path):
+    assert os.environ["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:5000"
+    if os.path.exists(os.environ["HERE"] + "/down"):
+        raise RuntimeError("tracking server is down")
+    if artifact_uri.startswith("/"):
+        return artifact_uri
+    shutil.copytree(os.environ["HERE"] + "/published", os.path.join(dst_path, "model"))
+    if os.path.exists(os.environ["HERE"] + "/kill"):
+        os.kill(os.getpid(), 9)
+    return os.path.join(dst_path, "model")
+""",
+    "cli.py": """
+import json, os
+def cli(arguments, prog_name, standalone_mode):
+    with open(os.environ["HERE"] + "/called.json", "w") as stream:
+        json.dump({"arguments": arguments, "environment": dict(os.environ)}, stream)
+""",
+}
+
+
+class Launcher:
+    def __init__(self, directory):
+        self.directory = str(directory)
+        for part in ("cache/churn", "run/churn", "state/deployments", "stack/bin", "jdk/bin", "mlflow", "published", "models"):
+            os.makedirs(os.path.join(self.directory, part))
+        for name, text in MLFLOW.items():
+            self.write("mlflow/" + name, text)
+        self.write("config.json", json.dumps(dict(
+            {key + "_directory": self.path(key) for key in ("state", "cache")}, runtime_directory=self.path("run"),
+            tracking_uri="http://127.0.0.1:5000", stack=self.path("stack"), jdk_home=self.path("jdk"), model_roots=[self.path("models")],
+        )))
+        self.spec = {
+            "name": "churn", "model_uri": "models:/churn/Production", "resolved_uri": "models:/churn/3", "source": "s3://bucket/3",
+            "port": 5003, "workers": 2, "memory_mb": 512, "startup_timeout": 90, "probe": None, "desired": "present", "updated_at": "",
+        }
+        self.mlmodel({"python_function": {"loader_module": "mlflow.sklearn"}})
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def write(self, name, text):
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        with open(self.path(name), "w") as stream:
+            stream.write(text)
+
+    def mlmodel(self, flavors, **more):
+        self.write("published/MLmodel", json.dumps(dict(more, flavors=flavors)))  # JSON is YAML
+
+    def run(self, name="churn", **changes):
+        """Returns (exit status, stderr, how MLflow was called or None)."""
+        files.write_json(self.path("state/deployments/churn.json"), dict(self.spec, **changes))
+        done = subprocess.run(
+            [sys.executable, "-m", "mlops_agent.serve_model", "--config", self.path("config.json"), name],
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=self.path("cache/churn"),
+            env={"PATH": os.defpath, "PYTHONPATH": SOURCE + os.pathsep + self.directory, "HERE": self.directory,
+                 "MLOPS_MODEL_MEMORY_MB": "512", "INVOCATION_ID": "0123", "AWS_SECRET_ACCESS_KEY": "canary"},
+        )
+        called = None
+        if os.path.exists(self.path("called.json")):
+            with open(self.path("called.json")) as stream:
+                called = json.load(stream)
+            os.unlink(self.path("called.json"))
+        return done.returncode, done.stderr.decode(), called
+
+    def note(self):
+        with open(self.path("run/churn/serving.json")) as stream:
+            return json.load(stream)
+
+
+@pytest.fixture
+def launcher(tmp_path):
+    return Launcher(tmp_path)
+
+
+def test_it_serves_with_checked_arguments(launcher):
+    status, errors, called = launcher.run()
+    assert status == 0, errors
+    model = os.path.join(launcher.path("cache/churn"), os.listdir(launcher.path("cache/churn"))[0])
+    assert called["arguments"] == [
+        "models", "serve", "--env-manager", "local", "--model-uri", model, "--host", "127.0.0.1", "--port", "5003",
+        "--workers", "2", "--timeout", "90"]
+    environment = called["environment"]
+    assert environment["PATH"].startswith(launcher.path("stack/bin") + ":")
+    assert environment["HOME"] == launcher.path("cache/churn") and environment["GIT_PYTHON_REFRESH"] == "quiet"
+    assert environment["AWS_SECRET_ACCESS_KEY"] == "canary"
+    assert not {"PYTHONPATH", "JAVA_HOME", "H2O_JAR_PATH", "PYSPARK_SUBMIT_ARGS"} & set(environment)
+    assert launcher.note()["flavors"] == ["python_function"] and launcher.note()["invocation"] == "0123"
+
+
+def test_a_cached_model_needs_no_tracking_server(launcher):
+    assert launcher.run()[0] == 0
+    launcher.write("down", "")
+    assert launcher.run()[2] is not None
+    status, errors, called = launcher.run(resolved_uri="models:/churn/4")
+    assert status == 1 and called is None
+    assert errors == "Fetching models:/churn/4 failed: tracking server is down\n"
+
+
+def test_an_interrupted_download_is_never_served(launcher):
+    launcher.write("kill", "")
+    assert launcher.run()[0] == -9
+    assert all(name.startswith("partial-") for name in os.listdir(launcher.path("cache/churn")))
+    os.unlink(launcher.path("kill"))
+    assert launcher.run()[0] == 0
+    assert len(os.listdir(launcher.path("cache/churn"))) == 1
+
+
+def test_old_versions_are_forgotten(launcher):
+    for version in range(3, 7):
+        assert launcher.run(resolved_uri="models:/churn/{}".format(version))[0] == 0
+    assert len(os.listdir(launcher.path("cache/churn"))) == serve_model.KEPT_VERSIONS
+
+
+def test_a_model_on_this_host_is_copied(launcher):
+    launcher.write("models/m/MLmodel", json.dumps({"flavors": {"python_function": {}}}))
+    path = launcher.path("models/m")
+    assert launcher.run(model_uri=path, resolved_uri=path)[0] == 0
+    assert os.path.exists(path + "/MLmodel")
+
+
+def test_spark_and_sparkling_water(launcher):
+    launcher.mlmodel({"python_function": {}, "spark": {"model_data": "sparkml"}})
+    status, errors, _ = launcher.run()
+    assert status == 78 and "needs a JDK 1.8" in errors
+    launcher.write("jdk/bin/java", "")
+    os.chmod(launcher.path("jdk/bin/java"), 0o755)
+    environment = launcher.run()[2]["environment"]
+    assert environment["JAVA_HOME"] == launcher.path("jdk")
+    assert environment["PYSPARK_PYTHON"] == environment["PYSPARK_DRIVER_PYTHON"] == launcher.path("stack/bin/python")
+    assert "PYSPARK_SUBMIT_ARGS" not in environment
+    launcher.write("published/sparkml/stages/0_x/metadata/part-00000", '{"class":"ai.h2o.sparkling.ml.models.H2OGBMMOJOModel"}\n')
+    status, errors, _ = launcher.run(resolved_uri="models:/churn/4")
+    assert status == 78 and "add h2o-pysparkling to it" in errors
+    jar = "stack/lib/python3.7/site-packages/sparkling_water/sparkling_water_assembly.jar"
+    launcher.write(jar, "")
+    assert launcher.run(resolved_uri="models:/churn/4")[2]["environment"]["PYSPARK_SUBMIT_ARGS"] == (
+        "--driver-class-path {} pyspark-shell".format(launcher.path(jar)))
+
+
+def test_h2o(launcher):
+    launcher.write("jdk/bin/java", "")
+    os.chmod(launcher.path("jdk/bin/java"), 0o755)
+    launcher.mlmodel({"python_function": {}, "h2o": {}})
+    status, errors, _ = launcher.run()
+    assert status == 78 and "h2o.jar" in errors
+    launcher.write("stack/lib/python3.7/site-packages/h2o/backend/bin/h2o.jar", "")
+    assert launcher.run()[2]["environment"]["H2O_JAR_PATH"].endswith("/h2o/backend/bin/h2o.jar")
+
+
+def test_a_pyfunc_model_that_uses_spark_inside(launcher):
+    launcher.write("published/requirements.txt", "mlflow==1.30.1\npyspark==3.2.1\n")
+    assert "needs a JDK 1.8" in launcher.run()[1]
+
+
+def test_the_input_example_becomes_the_row_to_score(launcher):
+    launcher.mlmodel({"python_function": {}}, saved_input_example_info={
+        "artifact_path": "input_example.json", "type": "dataframe", "pandas_orient": "split"})
+    launcher.write("published/input_example.json", '{"columns": ["a"], "data": [[1]]}')
+    assert launcher.run()[0] == 0
+    assert launcher.note()["example"] == {"columns": ["a"], "data": [[1]]}
+
+
+@pytest.mark.parametrize("info", [
+    "x", {"artifact_path": "../MLmodel", "type": "dataframe"}, {"artifact_path": "/etc/passwd", "type": "ndarray"},
+    {"artifact_path": "none.json", "type": "dataframe"}, {"artifact_path": "MLmodel", "type": "sparse_matrix_csr"}, {"type": "dataframe"},
+])
+def test_an_unusable_input_example_is_none(launcher, info):
+    launcher.mlmodel({"python_function": {}}, saved_input_example_info=info)
+    assert launcher.run()[0] == 0 and launcher.note()["example"] is None
+
+
+@pytest.mark.parametrize("change", [
+    {"port": "5001; id"}, {"port": 22}, {"resolved_uri": "models:/a/$(id)"}, {"resolved_uri": "/etc"}, {"workers": "1"}, {"name": "other"},
+    {"startup_timeout": "1 --install-mlflow"}, {"extra": 1},
+])
+def test_a_hostile_spec_is_refused(launcher, change):
+    status, errors, called = launcher.run(**change)
+    assert status == 78 and called is None
+    assert errors.startswith("The model is not served: ") and len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["../churn", "a/b", "a\nb", "%i", "", "unknown"])
+def test_a_hostile_name_is_refused(launcher, name):
+    status, errors, called = launcher.run(name)
+    assert status == 78 and called is None and "Traceback" not in errors
+
+
+@pytest.mark.parametrize("text", ["", "flavors: x", "flavors: {sklearn: {}}", "{", "!!python/object/apply:os.system ['touch /tmp/x']"])
+def test_a_strange_mlmodel_is_a_sentence(launcher, text):
+    launcher.write("published/MLmodel", text)
+    status, errors, called = launcher.run()
+    assert status == 78 and called is None and len(errors.splitlines()) == 1

@@ -1,0 +1,220 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever dies, and whenever: the host comes back to what was asked for."""
+
+import json
+import os
+
+import pytest
+from conftest import HERE
+from mlops_agent import files
+
+KILLED_AGENT = (os.path.join(HERE, "killed_agent.py"),)
+
+#: One life of a deployment: each request with what it must lead to.
+LIFE = [
+    ("PUT", {"model_uri": "models:/churn/1"}, {"resolved_uri": "models:/churn/1", "memory_mb": 2048}),
+    ("PUT", {"model_uri": "models:/churn/2", "memory_mb": 512}, {"resolved_uri": "models:/churn/2", "memory_mb": 512}),
+    ("PUT", {"model_uri": "models:/churn/2", "memory_mb": 1024}, {"resolved_uri": "models:/churn/2", "memory_mb": 1024}),
+    ("DELETE", None, None),
+]
+
+
+def as_wanted(world, agent, wanted):
+    """The deployment is exactly as wanted: in the agent's eyes, on disk and on the host."""
+    directory = world.config["state_directory"] + "/deployments"
+    if wanted is None:
+        assert agent.call("GET", "/api/v1/deployments")[1] == {"deployments": []}
+        assert os.listdir(directory) == [] and world.host.units == {}
+        return
+    seen = agent.wait_for("churn", "ready", **wanted)
+    assert os.listdir(directory) == ["churn.json"]
+    assert list(world.host.units) == ["churn"] and world.host.memory == {"churn": wanted["memory_mb"]}
+    running = world.host.units["churn"]["spec"]
+    assert (running.resolved_uri, running.port) == (wanted["resolved_uri"], seen["port"])
+
+
+def settled(agent):
+    """What the agent wants of the deployment now that it was asked nothing more."""
+    deployments = agent.call("GET", "/api/v1/deployments")[1]["deployments"]
+    while any(one["state"] == "stopping" for one in deployments):
+        deployments = agent.call("GET", "/api/v1/deployments")[1]["deployments"]
+    return {key: deployments[0][key] for key in ("resolved_uri", "memory_mb")} if deployments else None
+
+
+def live_until_killed(world, agent):
+    """Send the requests of LIFE. Returns (index of the one at which the agent died, acknowledged)."""
+    for index, (method, body, wanted) in enumerate(LIFE):
+        acknowledged = False
+        try:
+            status, answer = agent.call(method, "/api/v1/deployments/churn", body)
+            assert status in (200, 201), answer
+            acknowledged = True
+            as_wanted(world, agent, wanted)
+        except OSError:
+            return index, acknowledged
+    return None
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_killed_between_any_two_writes(make_world, part):
+    """Kill at every fourth write, from another one in each part, until none is left to kill at."""
+    kill_at = part + 1
+    while True:
+        world = make_world()
+        agent = world.agent(program=KILLED_AGENT, environment={"KILL_AT": str(kill_at)})
+        assert agent.wait_until_up()
+        died = live_until_killed(world, agent)
+        if died is None:
+            assert kill_at > 40, "fewer writes than expected were seen"
+            return
+        assert agent.process.wait(10) == -9
+        index, acknowledged = died
+        again = world.agent()
+        assert again.wait_until_up(), again.log()
+        method, body, wanted = LIFE[index]
+        before = LIFE[index - 1][2] if index else None
+        found = settled(again)
+        assert found == wanted or (not acknowledged and found == before), "killed at write {}".format(kill_at)
+        as_wanted(world, again, found)
+        # The client does what clients do: it asks once more.
+        status, answer = again.call(method, "/api/v1/deployments/churn", body)
+        assert status in ((200, 404) if wanted is None else (200, 201)), answer
+        as_wanted(world, again, wanted)
+        world.close()
+        kill_at += 4
+
+
+def test_models_keep_serving_without_the_agent(world, agent):
+    agent.deploy("churn")
+    agent.wait_for("churn", "ready")
+    run = world.host.units["churn"]["invocation"]
+    agent.kill()
+    assert world.host.units["churn"]["model"] is not None
+    again = world.agent()
+    assert again.wait_until_up()
+    again.wait_for("churn", "ready")
+    assert again.stop() == 0
+    assert world.host.units["churn"]["invocation"] == run and world.host.calls == [("apply", "churn")]
+
+
+def test_a_model_moves_to_a_new_python_environment(world, agent):
+    agent.deploy("churn")
+    agent.wait_for("churn", "ready")
+    run = world.host.units["churn"]["invocation"]
+    os.makedirs(world.directory + "/new")
+    os.symlink("new", world.stack)
+    agent.wait_for("churn", "starting")
+    agent.wait_for("churn", "ready")
+    assert world.host.calls == [("apply", "churn")] * 2 and world.host.units["churn"]["invocation"] != run
+
+
+def test_a_unit_started_with_an_older_memory_limit_is_started_again(world, agent):
+    """As when a helper outlives the agent that sent it, and a newer request was stored meanwhile."""
+    agent.deploy("churn")
+    agent.wait_for("churn", "ready")
+    agent.stop()
+    with world.host._lock:
+        world.host._apply("churn", 4096)
+        world.host.calls.clear()
+    again = world.agent()
+    assert again.wait_until_up()
+    again.wait_for("churn", "ready")
+    assert world.host.calls == [("apply", "churn")] and world.host.memory == {"churn": 2048}
+
+
+def test_a_stopped_unit_is_started_again(world, agent):
+    agent.deploy("churn")
+    agent.wait_for("churn", "ready")
+    with world.host._lock:
+        world.host._stop("churn")
+    agent.wait_for("churn", "unhealthy", "starting")
+    agent.wait_for("churn", "ready")
+    assert world.host.calls[-1] == ("apply", "churn")
+
+
+def test_a_model_that_cannot_start_has_failed_with_its_log(world, agent):
+    world.host.fails_to_start.add("churn")
+    agent.deploy("churn")
+    failed = agent.wait_for("churn", "failed")
+    assert failed["log"][-1] == "RuntimeError: weights are corrupt" and "exit status 1" in failed["message"]
+    agent.stop()
+    again = world.agent()
+    assert again.wait_until_up()
+    assert again.wait_for("churn", "failed")["log"] == failed["log"]
+    assert world.host.calls == [("apply", "churn")], "a restart of the agent tries nothing that failed"
+    world.host.fails_to_start.clear()
+    assert again.deploy("churn")[0] == 200
+    again.wait_for("churn", "ready", log=[])
+
+
+def test_a_model_that_never_listens_has_failed(world, agent):
+    world.host.never_listens.add("churn")
+    agent.deploy("churn", startup_timeout=5)
+    failed = agent.wait_for("churn", "failed")
+    assert "not ready after 5 seconds" in failed["message"] and failed["log"]
+    assert world.host.calls == [("apply", "churn"), ("stop", "churn")]
+
+
+def test_ready_means_that_a_row_was_scored(world, agent):
+    world.host.example = {"columns": ["a"], "data": [[1]]}
+    agent.deploy("churn")
+    agent.wait_for("churn", "ready")
+    model = world.host.units["churn"]["model"]
+    assert model.scored[0] == ("application/json; format=pandas-split", world.host.example)
+    agent.deploy("churn", probe={"records": [{"a": 2}]})
+    agent.wait_for("churn", "ready", probe={"records": [{"a": 2}]})
+    assert model.scored[-1] == ("application/json; format=pandas-records", [{"a": 2}])
+    assert world.host.calls == [("apply", "churn")], "a new probe needs no restart"
+
+
+def test_a_model_that_stops_answering_is_restarted(world, agent):
+    agent.deploy("churn", probe={"inputs": [1]})
+    agent.wait_for("churn", "ready")
+    world.host.units["churn"]["model"].broken = True
+    seen = agent.wait_for("churn", "unhealthy")
+    assert seen["message"] == "The model answers /invocations with status 500: The JVM is gone."
+    assert agent.wait_for("churn", "ready", restarts=1)
+    assert world.host.calls == [("apply", "churn")] * 2
+
+
+def test_a_model_that_systemd_restarts_is_seen_again(world, agent):
+    agent.deploy("churn")
+    agent.wait_for("churn", "ready")
+    with world.host._lock:
+        world.host.crash("churn")
+    agent.wait_for("churn", "ready", restarts=1)
+    assert world.host.calls == [("apply", "churn")]
+
+
+def test_leftovers_and_damage_on_disk(world):
+    directory = os.path.join(world.config["state_directory"], "deployments")
+    os.makedirs(directory)
+    stored = {
+        "name": "churn", "model_uri": "models:/churn/1", "resolved_uri": "models:/churn/1", "source": "s3://bucket/x",
+        "port": world.ports[2], "workers": 1, "memory_mb": 512, "startup_timeout": 30, "probe": None,
+        "desired": "present", "updated_at": "2026-01-01T00:00:00Z",
+    }
+    files.write_json(directory + "/churn.json", stored)
+    for name, content in (("half.json.tmp", '{"na'), ("broken.json", '{"na'), ("other.json", json.dumps(stored)),
+                          ("evil.json", json.dumps(dict(stored, name="evil", port="1; id")))):
+        with open(os.path.join(directory, name), "w") as stream:
+            stream.write(content)
+    agent = world.agent()
+    assert agent.wait_until_up()
+    agent.wait_for("churn", "ready", memory_mb=512, port=world.ports[2])
+    assert [one["name"] for one in agent.call("GET", "/api/v1/deployments")[1]["deployments"]] == ["churn"]
+    assert sorted(os.listdir(directory)) == ["broken.json", "churn.json", "evil.json", "other.json"]
+    assert agent.log().count("is left alone because") == 3 and "Traceback" not in agent.log()
+
+
+def test_a_silent_helper_is_a_sentence_and_not_the_end(world, agent):
+    world.host._server.shutdown()
+    world.host._server.server_close()
+    os.unlink(world.config["helper_socket"])
+    agent.deploy("churn")
+    assert agent.wait_for("churn", "starting")["message"]
+    status, answer = agent.call("GET", "/api/v1/deployments/churn/logs")
+    assert (status, answer["error"]["code"]) == (503, "helper_unreachable")
+    assert agent.call("GET", "/health")[0] == 200
