@@ -39,7 +39,7 @@ def main() -> int:
         figures.append(("no-change.module-executions", executions(record), 8))
         figures.append(("no-change.changed-tasks", changed(record), 0))
         note("the stack, as pip_stack installs it, the guide's way, and unpacked")
-        role = statistics.median(stack_role_seconds() for _ in range(ATTEMPTS))
+        role = statistics.median(stack_role_seconds() for attempt in range(ATTEMPTS))
         other = on_host("stack.py", "/opt/sparkflows/stack/current", ATTEMPTS)
         figures.append(("stack.role-to-guide", role / other["guide"], 1 / 5))
         figures.append(("stack.role-to-unpacking", role / other["unpack"], 2))

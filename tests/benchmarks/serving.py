@@ -33,7 +33,7 @@ def main(attempts):
     version = latest_version()
     token = agent_token()
     bare, agent = [], []
-    for _ in range(attempts):
+    for attempt in range(attempts):
         bare.append(serve_bare("models:/%s/%s" % (MODEL, version)))
         agent.append(serve_by_agent("models:/%s/%s" % (MODEL, version), token))
     print(json.dumps({"bare": bare, "agent": agent, "agent_memory_mib": agent_memory()}))

@@ -176,6 +176,8 @@ class Supervisor:
         # Asking systemd costs processes, so a model in a known run is only asked itself.
         if note is not None and note.invocation == self._invocation and note.digest == wanted:
             return await self._watch(spec, note)
+        if note is None and self._again:
+            return await self._apply(spec, None)  # just requested, and never run since boot
         if self._applied == wanted and time.monotonic() < self._unit_seen + UNIT_POLL:
             # The cheap look while it starts: does it listen yet?
             if not await self._around.health.answers(self._base(spec), timeout=2):
