@@ -10,18 +10,13 @@ from __future__ import annotations
 
 import grp
 import hashlib
-import http.client
 import os
 import pwd
 import re
-import ssl
-import subprocess
 import tarfile
 import typing as t
-import urllib.error
 
-from ansible.module_utils import urls
-
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _unpack
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import (
     MARKER,
@@ -292,21 +287,24 @@ def _fetched(params: dict[str, t.Any], scratch: str) -> str:
         return path
     path = os.path.join(scratch, "archive")
     label = _label(params)
+    import http.client  # these take a while to load, and a run that changes nothing does without
+    import urllib.error
+
+    from ansible.module_utils import urls
+
     try:
-        with (
-            urls.open_url(
-                params["src"],
-                timeout=params["timeout"],
-                validate_certs=params["validate_certs"],
-                ca_path=params["ca_path"],
-                use_proxy=params["use_proxy"],
-                url_username=params["url_username"],
-                url_password=params["url_password"],
-                force_basic_auth=bool(params["url_username"]),
-                http_agent="sparkflows-mlops",
-            ) as response,
-            open(path, "wb") as file,
-        ):
+        answer = urls.open_url(
+            params["src"],
+            timeout=params["timeout"],
+            validate_certs=params["validate_certs"],
+            ca_path=params["ca_path"],
+            use_proxy=params["use_proxy"],
+            url_username=params["url_username"],
+            url_password=params["url_password"],
+            force_basic_auth=bool(params["url_username"]),
+            http_agent="sparkflows-mlops",
+        )
+        with answer as response, open(path, "wb") as file:
             size = int(response.headers.get("Content-Length") or 0)
             need_space(scratch, size, "Downloading %s" % label)
             while True:
@@ -319,7 +317,7 @@ def _fetched(params: dict[str, t.Any], scratch: str) -> str:
     except urllib.error.HTTPError as error:
         hint = "Check the user name and password." if error.code in (401, 403, 407) else "Check the address."
         raise Problem("%s answered %d %s. %s" % (label, error.code, error.reason, hint)) from None
-    except (urllib.error.URLError, http.client.HTTPException, urls.ConnectionError, ssl.SSLError, OSError, ValueError) as error:
+    except (OSError, http.client.HTTPException, urls.ConnectionError, ValueError) as error:  # OSError: URLError and TLS too
         reason = getattr(error, "reason", None) or error
         raise Problem(
             "%s could not be fetched: %s. Check the address, the proxy and the CA certificates, or give the archive as a file."
@@ -356,34 +354,25 @@ def _verify(verify: dict[str, t.Any] | None, home: str, label: str) -> str:
     argv = [os.path.join(home, verify["argv"][0])] + [str(part) for part in verify["argv"][1:]]
     wanted = verify["description"] or "what was asked for (%s)" % verify["pattern"]
     shown = " ".join(verify["argv"])
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "HOME": "/", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {"PATH": commands.PATH, "LC_ALL": "C", "HOME": "/", "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        done = subprocess.run(
-            argv,
-            env=environment,
-            cwd=home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_VERIFY_SECONDS,
-            check=False,
-        )
+        status, output = commands.run(argv, environment, _VERIFY_SECONDS, cwd=home)
     except FileNotFoundError:
         if os.path.exists(argv[0]):
             raise Problem(
                 "%s is not %s that runs here: `%s` needs a program loader that this host does not have. Use a build for this system." % (label, wanted, shown)
             ) from None
         raise Problem("%s is not %s: it has no %s. Check src and root." % (label, wanted, verify["argv"][0])) from None
-    except subprocess.TimeoutExpired:
+    except commands.TooSlow:
         raise Problem("%s: `%s` did not end within %d seconds." % (label, shown, _VERIFY_SECONDS)) from None
     except OSError as error:
         raise Problem(
             "%s is not %s that runs here: `%s` failed with %r. Is it built for the architecture %s?"
             % (label, wanted, shown, error.strerror, os.uname().machine)
         ) from None
-    output = done.stdout.decode("utf-8", "replace").strip()
-    if done.returncode or not re.search(verify["pattern"] or "", output):
-        raise Problem("%s is not %s: `%s` %s %r. Nothing was switched." % (label, wanted, shown, "failed with" if done.returncode else "printed", output[:500]))
+    output = output.strip()
+    if status or not re.search(verify["pattern"] or "", output):
+        raise Problem("%s is not %s: `%s` %s %r. Nothing was switched." % (label, wanted, shown, "failed with" if status else "printed", output[:500]))
     return output
 
 

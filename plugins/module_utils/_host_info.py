@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
 import grp
 import os
@@ -18,19 +17,15 @@ import shutil
 import socket
 import stat
 import struct
-import subprocess
 import time
 import typing as t
-import urllib.error
 
-from ansible.module_utils import urls
-
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _requirements as requirements
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 _MIB = 1024 * 1024
 _COMMAND_SECONDS = 30
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # The names that Ansible's own facts use, by the ID of os-release(5).
 _DISTRIBUTIONS = {
@@ -94,7 +89,7 @@ def read(params: dict[str, t.Any]) -> dict[str, t.Any]:
         "ports": ports(params["ports"]),
         "files": {wanted["path"]: file_facts(wanted["path"], wanted.get("content")) for wanted in params["files"]},
         "users": {name: user_facts(name) for name in params["users"]},
-        "commands": {name: shutil.which(name, path=_PATH) for name in params["commands"]},
+        "commands": {name: shutil.which(name, path=commands.PATH) for name in params["commands"]},
         "urls": url_answers(params["urls"]),
     }
 
@@ -232,7 +227,7 @@ def ports(numbers: t.Sequence[int]) -> dict[str, dict[str, t.Any] | None]:
             address, port = fields[1].split(":")
             if fields[3] == "0A" and int(port, 16) in numbers:
                 listeners.setdefault(int(port, 16), (_address(address, family), fields[9]))
-    owners = _socket_owners({inode for _, inode in listeners.values()}) if listeners else {}
+    owners = _socket_owners({inode for dummy, inode in listeners.values()}) if listeners else {}
     result: dict[str, dict[str, t.Any] | None] = {}
     for number in numbers:
         if number not in listeners:
@@ -327,11 +322,17 @@ def url_answers(wanted: t.Sequence[dict[str, t.Any]]) -> dict[str, dict[str, t.A
     """The status that each URL answers with, or a sentence that says why none came; all are asked at once."""
     if not wanted:
         return {}
+    import concurrent.futures  # takes a while to load, as does the import below
+
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(8, len(wanted))) as pool:
         return dict(zip([item["url"] for item in wanted], pool.map(_answer, wanted)))
 
 
 def _answer(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
+    import urllib.error
+
+    from ansible.module_utils import urls
+
     try:
         with urls.open_url(
             wanted["url"], timeout=wanted["timeout"], ca_path=wanted["ca_path"], validate_certs=wanted["validate_certs"], http_agent="sparkflows-mlops"
@@ -354,18 +355,9 @@ def _named(lookup: t.Callable[[int], t.Any], number: int) -> str:
 def _output(argv: list[str]) -> str:
     """What a command prints to both streams; empty when it can't be run."""
     try:
-        done = subprocess.run(
-            argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=_COMMAND_SECONDS,
-            env={"PATH": _PATH, "LC_ALL": "C"},
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return commands.run(argv, timeout=_COMMAND_SECONDS)[1]
+    except (OSError, commands.TooSlow):
         return ""
-    return done.stdout.decode("utf-8", "replace")
 
 
 def _bytes(path: str) -> bytes:

@@ -11,11 +11,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
-import subprocess
 import tempfile
 import zipfile
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, remove
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sources import Sources, hide_credentials
 
@@ -33,6 +32,17 @@ places += [os.path.join(sysconfig.get_paths()["purelib"], "pip")]
 print("\\n".join(place for place in places if os.path.exists(place)))
 """
 
+# Prints the index that pip asks where nothing is configured.
+_PIP_DEFAULT_INDEX = (
+    _PIP_PLACES
+    + """
+import sys
+sys.path.insert(0, next(place if place.endswith(".whl") else os.path.dirname(place) for place in places if os.path.exists(place)))
+from pip._internal.models.index import PyPI
+print("index " + PyPI.simple_url)
+"""
+)
+
 
 class Runner:
     """Runs programs with a time limit; they keep the file descriptor `lock` open, so that one that outlives us is waited for."""
@@ -44,27 +54,11 @@ class Runner:
     def run(self, argv: list[str], environment: dict[str, str], what: str) -> tuple[int, str]:
         """The exit status of a program and all that it printed. Raises `Problem` when it can't be started or takes too long."""
         try:
-            process = subprocess.Popen(
-                argv,
-                env=environment,
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=(self.lock,),
-            )
+            return commands.run(argv, environment, self.timeout, pass_fds=(self.lock,))
         except OSError as error:
             raise Problem("%s failed: %s can't be run (%s)." % (what, argv[0], error.strerror)) from None
-        try:
-            output, _ = process.communicate(timeout=self.timeout)
-        except subprocess.TimeoutExpired:
+        except commands.TooSlow:
             raise Problem("%s did not end within %d seconds. Check the network, or raise timeout." % (what, self.timeout)) from None
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
-        return process.returncode, output.decode("utf-8", "replace")
 
 
 def make_environment(runner: Runner, python: str, path: str, sources: Sources) -> None:
@@ -74,6 +68,12 @@ def make_environment(runner: Runner, python: str, path: str, sources: Sources) -
         raise Problem(
             "%s could not make a virtual environment: %s. On Debian and Ubuntu a packaged Python needs its venv package." % (python, _last_line(output))
         )
+
+
+def default_index(runner: Runner, python: str, sources: Sources) -> str | None:
+    """The index that the pip which `python` brings asks where nothing is configured, or None when it brings none."""
+    dummy, output = runner.run([python, "-I", "-c", _PIP_DEFAULT_INDEX], sources.base_environment(), "Asking pip for its index")
+    return next((line[len("index ") :] for line in output.splitlines() if line.startswith("index ")), None)
 
 
 def sync_with_uv(runner: Runner, uv: str, path: str, lock: str, sources: Sources, cache: str) -> None:
@@ -88,6 +88,7 @@ def sync_with_uv(runner: Runner, uv: str, path: str, lock: str, sources: Sources
         status, output = runner.run(argv + [lock], sources.for_uv(cache), "uv")
     if status:
         raise Problem(_explained(output, "uv", sources))
+    remove(os.path.join(path, ".lock"))  # uv leaves it, and lets everybody write to it
 
 
 def trim_cache(cache: str) -> None:
@@ -114,16 +115,17 @@ def trim_cache(cache: str) -> None:
                         for other in _listed(parent):
                             if other.startswith(name + ".") or other == name or other == "metadata.msgpack":
                                 remove(os.path.join(parent, other))
-                    elif name == "src" or name.endswith(".whl"):
+                    elif name == "src" or name.endswith((".whl", ".lock")):  # uv lets everybody write to its locks
                         remove(path)
                 folders[:] = [name for name in folders if os.path.isdir(os.path.join(parent, name))]
     for path in unused:
         remove(path)
+    remove(os.path.join(cache, ".lock"))
 
 
 def _is_linked(folder: str) -> bool:
     """Whether a file below a folder has another name somewhere."""
-    return any(os.lstat(os.path.join(parent, name)).st_nlink > 1 for parent, _, files in os.walk(folder) for name in files)
+    return any(os.lstat(os.path.join(parent, name)).st_nlink > 1 for parent, dummy, files in os.walk(folder) for name in files)
 
 
 def _listed(folder: str) -> list[str]:
@@ -158,7 +160,7 @@ def install_with_pip(runner: Runner, python: str, path: str, lock: str, sources:
 
 
 def _borrow_pip(runner: Runner, python: str, scratch: str, sources: Sources) -> None:
-    _, output = runner.run([python, "-I", "-c", _PIP_PLACES], sources.base_environment(), "Looking for pip")
+    dummy, output = runner.run([python, "-I", "-c", _PIP_PLACES], sources.base_environment(), "Looking for pip")
     place = next((line for line in output.splitlines() if os.path.isabs(line)), None)
     if place is None:
         raise Problem("%s brings no pip (its ensurepip is missing). Install the venv package of this Python, or let uv install." % python)

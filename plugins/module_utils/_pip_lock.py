@@ -14,18 +14,24 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _requirements as requirements
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, Releases, make_folder, need_space, remove, write_atomic
-from ansible_collections.sparkflows.mlops.plugins.module_utils._installers import Runner, install_with_pip, make_environment, sync_with_uv, trim_cache
+from ansible_collections.sparkflows.mlops.plugins.module_utils._installers import (
+    Runner,
+    default_index,
+    install_with_pip,
+    make_environment,
+    sync_with_uv,
+    trim_cache,
+)
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sources import Sources, fetch_uv
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sources import sources as sources_of
 
 COMPILED = ".compiled"
 LOCK = "requirements.lock"
-_PROBE_SECONDS = 60
 #: What one pin of the MLflow stack takes on average (860 MB in 64 distributions), for indexes that tell no sizes beforehand.
 _TYPICAL_PIN_BYTES = 14_000_000
 #: An installed wheel takes about this much more than its file (860 MB out of 525 MB).
@@ -133,19 +139,11 @@ class _Stack:
                 return None
             raise Problem("There is no Python interpreter at %s. Install Python %s first, or correct python." % (path, wanted))
         try:
-            done = subprocess.run(
-                [path, "-ISc", _PROBE],
-                env={"LC_ALL": "C"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=_PROBE_SECONDS,
-                check=False,
-            )
-            real, version, implementation = json.loads(done.stdout)
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            said = done.stdout.decode(errors="replace").strip()[-300:] if isinstance(error, ValueError) else str(error)
-            raise Problem("%s is not a Python interpreter that runs here: %s" % (path, said or "it printed nothing")) from None
+            output = commands.run([path, "-ISc", _PROBE])[1].strip()
+            real, version, implementation = json.loads(output)
+        except (OSError, ValueError, commands.TooSlow) as error:
+            said = output[-300:] if isinstance(error, ValueError) else str(error)
+            raise Problem("%s is not a Python interpreter that runs here: %s" % (path, said or "it said nothing")) from None
         if ".".join(version.split(".")[:2]) != wanted or implementation != "CPython":
             raise Problem(
                 "%s is %s %s, but CPython %s is needed. Name another interpreter, or correct python_version." % (path, implementation, version, wanted)
@@ -226,7 +224,7 @@ class _Stack:
         path = self.releases.path(t.cast(str, plan.name))
         make_folder(self.releases.folder)
         need_space(self.releases.folder, _expected_bytes(pins, sources), "The stack")
-        uv = self._uv(uv_pin, sources, runner)
+        uv = self._uv(uv_pin, sources, runner, python.path)
         try:
             make_environment(runner, python.path, path, sources)
             lock = os.path.join(path, LOCK)
@@ -251,7 +249,7 @@ class _Stack:
         self.releases.mark(path, {"digest": plan.digest, "python": python.path, "version": python.version})
         return "uv" if uv else "pip"
 
-    def _uv(self, pin: requirements.Pin | None, sources: Sources, runner: Runner) -> str | None:
+    def _uv(self, pin: requirements.Pin | None, sources: Sources, runner: Runner, python: str) -> str | None:
         """The path of a uv that runs, or None when pip has to do."""
         if self.params["installer"] == "pip" or not (self.params["uv"] or pin):
             return None
@@ -261,6 +259,8 @@ class _Stack:
                 for name in os.listdir(self.tools) if os.path.isdir(self.tools) else []:
                     if name != os.path.basename(self.cache):
                         remove(os.path.join(self.tools, name))
+                if not (sources.offline or sources.index_url):
+                    sources = sources._replace(index_url=default_index(runner, python, sources))
                 fetch_uv(sources, t.cast(requirements.Pin, pin), path)
             status, output = runner.run([path, "--version"], sources.base_environment(), "uv")
             if status:
@@ -288,7 +288,7 @@ class _Stack:
 
     def _compile_later(self, name: str) -> bool:
         """Start a systemd unit that compiles when nothing else wants the processor; False when systemd can't be had."""
-        if os.geteuid() != 0 or not os.path.isdir("/run/systemd/system") or shutil.which("systemd-run") is None:
+        if os.geteuid() != 0 or not os.path.isdir("/run/systemd/system") or shutil.which("systemd-run", path=commands.PATH) is None:
             return False
         path = self.releases.path(name)
         unit = _compile_unit(name)
@@ -328,8 +328,8 @@ def _compile_unit(name: str) -> str:
 def _quietly(argv: list[str]) -> bool:
     """Whether a command succeeds."""
     try:
-        return subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
+        return commands.run(argv)[0] == 0
+    except (OSError, commands.TooSlow):
         return False
 
 

@@ -13,28 +13,20 @@ from __future__ import annotations
 
 import configparser
 import html
-import http.client
 import os
 import re
 import shutil
-import ssl
 import stat
 import typing as t
-import urllib.error
 import urllib.parse
-import urllib.request
 import zipfile
-
-from ansible.module_utils import urls
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, digest_of, make_folder, remove
 from ansible_collections.sparkflows.mlops.plugins.module_utils._requirements import Pin
 
-PYPI = "https://pypi.org/simple"
 _PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 #: The bundles of Debian's and of Red Hat's ca-certificates, which hold a site's own CA once it was added to the system.
 _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
-_NETWORK = (urllib.error.URLError, http.client.HTTPException, urls.ConnectionError, ssl.SSLError, OSError, ValueError)
 
 
 class Sources(t.NamedTuple):
@@ -78,7 +70,8 @@ class Sources(t.NamedTuple):
         if self.offline:
             environment["PIP_NO_INDEX"] = "1"
         else:
-            environment["PIP_INDEX_URL"] = self.index_url or PYPI
+            if self.index_url:
+                environment["PIP_INDEX_URL"] = self.index_url
             if self.extra_index_urls:
                 environment["PIP_EXTRA_INDEX_URL"] = " ".join(self.extra_index_urls)
         if self.find_links:
@@ -98,8 +91,8 @@ class Sources(t.NamedTuple):
         environment.update(UV_PYTHON_DOWNLOADS="never", UV_NO_PROGRESS="1", UV_CACHE_DIR=cache, UV_LINK_MODE="hardlink")
         if self.given or not self._uv_is_configured():
             environment["UV_NO_CONFIG"] = "1"
-            if not self.offline:
-                environment["UV_DEFAULT_INDEX"] = self.index_url or PYPI
+            if self.index_url and not self.offline:
+                environment["UV_DEFAULT_INDEX"] = self.index_url
             if self.extra_index_urls:
                 environment["UV_INDEX"] = " ".join(self.extra_index_urls)
                 # As pip does it: all indexes count. The hashes of the lock rule out a stranger's file.
@@ -121,7 +114,7 @@ class Sources(t.NamedTuple):
         folders = []
         for link in self.find_links:
             if link.startswith("file://"):
-                folders.append(urllib.request.url2pathname(urllib.parse.urlsplit(link).path))
+                folders.append(urllib.parse.unquote(urllib.parse.urlsplit(link).path))
             elif "://" not in link:
                 folders.append(link)
         return [folder for folder in folders if os.path.isdir(folder)]
@@ -130,7 +123,7 @@ class Sources(t.NamedTuple):
         """The link pages that may list the files of a project: find_links first, then the indexes (PEP 503)."""
         found = [link for link in self.find_links if re.match(r"https?://", link)]
         if not self.offline:
-            found += ["%s/%s/" % (index.rstrip("/"), project) for index in (self.index_url or PYPI,) + self.extra_index_urls]
+            found += ["%s/%s/" % (index.rstrip("/"), project) for index in (self.index_url,) + self.extra_index_urls if index]
         return found
 
     def _uv_is_configured(self) -> bool:
@@ -226,6 +219,10 @@ def fetch_uv(wanted: Sources, pin: Pin, path: str) -> None:
 
     uv's wheels hold the program itself (`uv-<version>.data/scripts/uv`), so neither pip nor a newer Python is needed.
     """
+    import http.client  # these take a while to load, and a run that changes nothing does without
+
+    from ansible.module_utils import urls
+
     make_folder(os.path.dirname(path))
     suffix = "%s_%s.whl" % ("musllinux.*" if _is_musl() else "manylinux.*", os.uname().machine)
     fitting = re.compile(r"uv-%s-py3-none-.*%s\Z" % (re.escape(pin.version), suffix))
@@ -246,7 +243,7 @@ def fetch_uv(wanted: Sources, pin: Pin, path: str) -> None:
                 _extract_uv(scratch, pin, path)
                 return
             seen.append(hide_credentials(page))
-        except _NETWORK as error:
+        except (OSError, http.client.HTTPException, urls.ConnectionError, ValueError) as error:  # OSError: URLError and TLS too
             seen.append("%s (%s)" % (hide_credentials(page), str(getattr(error, "reason", None) or error)))
         finally:
             remove(scratch)
@@ -262,6 +259,8 @@ def hide_credentials(text: str) -> str:
 
 def _opened(wanted: Sources, address: str) -> t.Any:
     """Open a URL as pip would: with the proxies, the CA bundle and the trusted hosts of `wanted`."""
+    from ansible.module_utils import urls
+
     parts = urllib.parse.urlsplit(address)
     trusted = {parts.hostname, "%s:%s" % (parts.hostname, parts.port)} & set(wanted.trusted_hosts)
     return urls.open_url(

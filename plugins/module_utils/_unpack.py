@@ -16,13 +16,13 @@ import os
 import posixpath
 import shutil
 import stat
-import subprocess
 import tarfile
 import time
 import typing as t
 import zipfile
 import zlib
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 _MAGIC = (
@@ -89,23 +89,18 @@ def unpack(path: str, folder: str, name: str) -> None:
 
     Raises `Problem` for a member that would land outside the folder, a device, a set-user-ID file, or a damaged archive.
     """
-    written: dict[str, str] = {"": "folder"}
-    try:
-        for entry in _entries(path, name):
-            _write(entry, folder, written, name)
-    except _BROKEN as error:
-        raise Problem("%s is damaged or not what it says: %s. Fetch or build it again." % (name, str(error).rstrip(".") or type(error).__name__)) from None
-
-
-def zstd_missing() -> bool:
-    return shutil.which("zstd") is None
-
-
-def _entries(path: str, name: str) -> t.Iterator[Entry]:
     kind = kind_of(path)
     if kind is None:
         raise Problem("%s is %s; expected .tar.gz, .tar.xz, .tar.bz2, .tar.zst, .tar or .zip." % (name, looks_like(path)))
-    return _zip_entries(path, name) if kind == "zip" else _tar_entries(path, kind, name)
+    try:
+        if kind == "zip":
+            with zipfile.ZipFile(path) as archive:
+                _write_all(_zip_entries(archive, name), folder, name)
+        else:
+            with _decompressed(path, kind, name) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+                _write_all(_tar_entries(archive, name), folder, name)
+    except _BROKEN as error:
+        raise Problem("%s is damaged or not what it says: %s. Fetch or build it again." % (name, str(error).rstrip(".") or type(error).__name__)) from None
 
 
 @contextlib.contextmanager
@@ -115,61 +110,65 @@ def _decompressed(path: str, kind: str, name: str) -> t.Iterator[t.IO[bytes]]:
         with opener(path, "rb") as stream:  # type: ignore[operator]
             yield stream
         return
-    if zstd_missing():
+    if shutil.which("zstd", path=commands.PATH) is None:
         raise Problem("%s is compressed with zstd, but the command zstd is not on this host. Install the package zstd, or give a .tar.gz or .tar.xz." % name)
-    process = subprocess.Popen(["zstd", "-dcq", path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = commands.start(["zstd", "-dcq", path], {"PATH": commands.PATH}, separate_errors=True)
     try:
         yield process.stdout  # type: ignore[misc]
     except BaseException:
         process.kill()
         process.communicate()
         raise
-    _, complaint = process.communicate()  # reads the padding after the last member too
+    dummy, complaint = process.communicate()  # reads the padding after the last member too
     if process.returncode:
         raise Problem("%s is damaged: zstd says: %s" % (name, complaint.decode(errors="replace").strip()))
 
 
-def _tar_entries(path: str, kind: str, name: str) -> t.Iterator[Entry]:
-    with _decompressed(path, kind, name) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-        for member in archive:
-            if member.isreg():
-                found = "file"
-            elif member.isdir():
-                found = "folder"
-            elif member.issym():
-                found = "link"
-            elif member.islnk():
-                found = "hardlink"
-            else:
-                raise Problem("%s holds the device or pipe %r, which no release needs. Use an archive without it." % (name, member.name))
-            yield Entry(
-                member.name,
-                found,
-                member.mode,
-                member.mtime,
-                member.linkname,
-                lambda member=member: archive.extractfile(member),  # type: ignore[misc]
-            )
+def _tar_entries(archive: tarfile.TarFile, name: str) -> t.Iterator[Entry]:
+    for member in archive:
+        if member.isreg():
+            found = "file"
+        elif member.isdir():
+            found = "folder"
+        elif member.issym():
+            found = "link"
+        elif member.islnk():
+            found = "hardlink"
+        else:
+            raise Problem("%s holds the device or pipe %r, which no release needs. Use an archive without it." % (name, member.name))
+        yield Entry(
+            member.name,
+            found,
+            member.mode,
+            member.mtime,
+            member.linkname,
+            lambda member=member: archive.extractfile(member),  # type: ignore[misc]
+        )
 
 
-def _zip_entries(path: str, name: str) -> t.Iterator[Entry]:
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            if info.flag_bits & 1:
-                raise Problem("%s is encrypted (%r). Use an archive without a password." % (name, info.filename))
-            mode = info.external_attr >> 16
-            target = ""
-            if info.filename.endswith("/"):
-                found = "folder"
-            elif stat.S_ISLNK(mode):
-                found, target = "link", archive.read(info).decode("utf-8", "surrogateescape")
-            elif stat.S_IFMT(mode) in (0, stat.S_IFREG):
-                found = "file"
-            else:
-                raise Problem("%s holds the device or pipe %r, which no release needs. Use an archive without it." % (name, info.filename))
-            mtime = time.mktime(info.date_time + (0, 0, -1))
-            default = 0o755 if found == "folder" else 0o644
-            yield Entry(info.filename, found, stat.S_IMODE(mode) or default, mtime, target, lambda info=info: archive.open(info))  # type: ignore[misc]
+def _zip_entries(archive: zipfile.ZipFile, name: str) -> t.Iterator[Entry]:
+    for info in archive.infolist():
+        if info.flag_bits & 1:
+            raise Problem("%s is encrypted (%r). Use an archive without a password." % (name, info.filename))
+        mode = info.external_attr >> 16
+        target = ""
+        if info.filename.endswith("/"):
+            found = "folder"
+        elif stat.S_ISLNK(mode):
+            found, target = "link", archive.read(info).decode("utf-8", "surrogateescape")
+        elif stat.S_IFMT(mode) in (0, stat.S_IFREG):
+            found = "file"
+        else:
+            raise Problem("%s holds the device or pipe %r, which no release needs. Use an archive without it." % (name, info.filename))
+        mtime = time.mktime(info.date_time + (0, 0, -1))
+        default = 0o755 if found == "folder" else 0o644
+        yield Entry(info.filename, found, stat.S_IMODE(mode) or default, mtime, target, lambda info=info: archive.open(info))  # type: ignore[misc]
+
+
+def _write_all(entries: t.Iterator[Entry], folder: str, name: str) -> None:
+    written: dict[str, str] = {"": "folder"}
+    for entry in entries:
+        _write(entry, folder, written, name)
 
 
 def _write(entry: Entry, folder: str, written: dict[str, str], name: str) -> None:

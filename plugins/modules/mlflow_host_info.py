@@ -111,6 +111,7 @@ extends_documentation_fragment:
   - sparkflows.mlops._attributes.info_module
 notes:
   - The processes behind ports, and files that are readable to root alone, need C(become).
+  - As O(files[].content) may be secret, text in the result that equals a whole content is masked. Contents of a few characters mask much.
 seealso:
   - module: sparkflows.mlops.archive_release
   - module: sparkflows.mlops.pip_lock
@@ -215,7 +216,7 @@ host:
     units:
       description:
         - For each of O(units) whether it exists, its states, and whether it is enabled and needs C(systemctl daemon-reload).
-        - RV(host.units.started_at) is the start of its main process in seconds since the epoch, null when it is not running.
+        - C(started_at) is the start of its main process in seconds since the epoch, null when it is not running.
           A file that is newer than that was not read by the running service.
       returned: success
       type: dict

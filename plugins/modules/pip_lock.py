@@ -33,7 +33,7 @@ options:
       - Each line is C(name==version) with at least one C(--hash), as C(uv pip compile --generate-hashes) and C(pip-compile --generate-hashes) write
         it. Environment markers are allowed; options, addresses, paths and lines that name other files are not.
       - Several locks may stand one after the other. A name that is in more than one has to have the same version in each.
-      - A comment C(# requires-python: 3.7) says which Python the lock is made for. Another O(python) is then an error.
+      - "A comment C(# requires-python: 3.7) says which Python the lock is made for. Another O(python) is then an error."
     type: str
   python:
     description:

@@ -32,10 +32,9 @@ AGENT = "http://127.0.0.1:8086/api/v1/deployments/" + NAME
 def main(attempts):
     version = latest_version()
     token = agent_token()
-    bare, agent = [], []
-    for attempt in range(attempts):
-        bare.append(serve_bare("models:/%s/%s" % (MODEL, version)))
-        agent.append(serve_by_agent("models:/%s/%s" % (MODEL, version), token))
+    uri = "models:/%s/%s" % (MODEL, version)
+    pairs = [(serve_bare(uri), serve_by_agent(uri, token)) for attempt in range(attempts)]
+    bare, agent = zip(*pairs)
     print(json.dumps({"bare": bare, "agent": agent, "agent_memory_mib": agent_memory()}))
 
 

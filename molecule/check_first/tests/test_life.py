@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a host never seen to a running one and back to nothing, each step foretold by check mode."""
+
+from __future__ import annotations
+
+from testinfra.host import Host
+
+PLACES = (
+    "/opt/sparkflows", "/etc/sparkflows-mlops", "/var/lib/mlflow-server", "/var/lib/mlops-agent", "/var/cache/mlops-models",
+)  # fmt: skip
+
+
+def steps(changed: list[tuple[str, str]]) -> set[str]:
+    """The roles' steps, as in "jdk : Install", that changed something; check mode may word the task itself otherwise."""
+    return {task.split(" |")[0] for task, _host in changed}
+
+
+def test_life_of_a_host(operator, disk, host: Host) -> None:
+    predicted = operator.play("site", "--check", "--diff")
+    assert predicted.changed
+    assert disk.changes() == []
+
+    # As loud as it gets, and still no secret.
+    real = operator.play("site", "-vvv", "--diff")
+    assert steps(real.changed) == steps(predicted.changed)
+    token = host.check_output("sed -n 's/^[A-Z_]*TOKEN=//p' /etc/sparkflows-mlops/mlops-agent.env").strip('"')
+    assert len(token) >= 16
+    assert token not in real.output
+
+    assert operator.play("site", "--check", "--diff").unchanged
+    assert operator.play("site").unchanged
+
+    farewell = operator.play("remove.yml", "--check", "--diff")
+    assert host.service("mlops-agent.service").is_running
+    assert steps(operator.play("remove.yml").changed) == steps(farewell.changed)
+    assert [path for path in PLACES if host.file(path).exists] == []
+    assert host.run("systemctl list-unit-files --no-legend 'mlflow-*' 'mlops-*'").stdout == ""
+    assert host.check_output("systemctl list-units --state=failed --no-legend") == ""
+    assert [user for user in ("mlflow", "mlops-agent", "mlops-model") if host.user(user).exists] == []
+    assert operator.play("remove.yml", "--check").unchanged

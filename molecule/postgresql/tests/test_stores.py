@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The tracking server keeps its records in PostgreSQL and its artifacts in S3, and models are served from there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+from testinfra.host import Host
+
+
+@pytest.fixture
+def s3(containers: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An S3 server on the gateway of the hosts' network, as a client that knows its URL."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    [container] = [entry["container"] for entry in containers.values()]
+    shown = subprocess.run(["docker", "inspect", container], check=True, capture_output=True).stdout
+    [network] = json.loads(shown)[0]["NetworkSettings"]["Networks"].values()
+    server = ThreadedMotoServer(ip_address=network["Gateway"], port=0, verbose=False)
+    server.start()
+    try:
+        address, port = server.get_host_and_port()
+        url = f"http://{address}:{port}"
+        client = boto3.client("s3", endpoint_url=url, region_name="eu-central-1", aws_access_key_id="testing", aws_secret_access_key="testing")
+        client.create_bucket(Bucket="models", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        yield client
+    finally:
+        server.stop()
+
+
+def test_models_come_from_postgresql_and_s3(operator, host: Host, s3: Any) -> None:
+    settings = {"mlflow_server_s3_endpoint_url": s3.meta.endpoint_url}
+    operator.play("site", **settings)
+    assert operator.play("site", **settings).unchanged
+    operator.play("verify", verify_keep=True, **settings)
+
+    query = "SELECT name FROM registered_models ORDER BY name"
+    models = host.check_output("runuser -u postgres -- psql --no-align --tuples-only --dbname mlflow --command %s", query)
+    assert models.split() == ["verify-numpy", "verify-spark"]
+    assert not host.file("/var/lib/mlflow-server/mlflow.db").exists
+    stored = [entry["Key"] for entry in s3.list_objects_v2(Bucket="models")["Contents"]]
+    assert sum(key.endswith("/MLmodel") for key in stored) == 2
+    assert all(key.startswith("tracking/") for key in stored)
+
+    operator.play("verify", **settings)
+    assert host.check_output("runuser -u postgres -- psql -At -d mlflow -c %s", query) == ""
+
+
+def test_password_is_in_one_file(host: Host) -> None:
+    arguments = host.check_output("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+    assert "postgresql://" not in arguments and "p@ss" not in arguments and "p%40ss" not in arguments
+    assert host.file("/etc/sparkflows-mlops/mlflow-server.env").mode == 0o600

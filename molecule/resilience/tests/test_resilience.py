@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Models outlive the agent, crashes and reboots; what can't be done is said."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+NAME = "verify-numpy"
+UNIT = f"mlops-model@{NAME}.service"
+BODY = json.dumps({"columns": ["a", "b"], "data": [[1.0, 2.0]]})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def served(operator) -> None:
+    """The models of verify.yml, left serving."""
+    operator.play("verify", verify_keep=True)
+
+
+def agent(host: Host, path: str, method: str = "GET", body: Any = None, token: str | None = None) -> tuple[int, Any]:
+    """Ask the agent on the host itself, with its own token unless another is given; the status and the JSON answer."""
+    secret = token or "$(sed -n 's/^[A-Z_]*TOKEN=//p' /etc/sparkflows-mlops/mlops-agent.env | tr -d '\"')"
+    answer = host.check_output(
+        f"""curl --silent --show-error --request {method} --header "Authorization: Bearer {secret}" """
+        f"""--header 'Content-Type: application/json' {"--data-binary @-" if body is not None else ""} """
+        f"""--write-out '\\n%{{http_code}}' http://127.0.0.1:8086{path} <<'BODY'\n{json.dumps(body)}\nBODY"""
+    )
+    text, status = answer.rsplit("\n", 1)
+    return int(status), json.loads(text)
+
+
+def score(host: Host) -> Any:
+    """The model's prediction for one row, or None when it does not answer."""
+    port = agent_state(host)["port"]
+    result = host.run("curl --silent --fail --max-time 5 --header 'Content-Type: application/json' --data %s http://127.0.0.1:%s/invocations", BODY, str(port))
+    return json.loads(result.stdout) if result.rc == 0 else None
+
+
+def agent_state(host: Host) -> dict[str, Any]:
+    eventually(lambda: host.run("curl --silent --fail http://127.0.0.1:8086/health").rc == 0, "the agent answers")
+    status, deployment = agent(host, f"/api/v1/deployments/{NAME}")
+    assert status == 200
+    return dict(deployment)
+
+
+def eventually(condition: Callable[[], Any], what: str, patience: float = 90) -> None:
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {patience:.0f} s: {what}"
+        time.sleep(0.2)
+
+
+def main_pid(host: Host, unit: str) -> str:
+    return str(host.check_output("systemctl show --property=MainPID --value %s", unit))
+
+
+def test_models_outlive_the_agent(host: Host) -> None:
+    port, model, killed = agent_state(host)["port"], main_pid(host, UNIT), main_pid(host, "mlops-agent.service")
+    host.check_output("systemctl kill --signal=SIGKILL mlops-agent.service")
+    assert score_at(host, port) == [6.0]
+    eventually(lambda: main_pid(host, "mlops-agent.service") not in ("0", killed), "the agent is started again")
+    assert agent_state(host)["state"] == "ready"
+    assert main_pid(host, UNIT) == model
+
+
+def score_at(host: Host, port: int) -> Any:
+    return json.loads(
+        host.check_output("curl --silent --fail --header 'Content-Type: application/json' --data %s http://127.0.0.1:%s/invocations", BODY, str(port))
+    )
+
+
+def test_crashed_model_returns(host: Host) -> None:
+    port = agent_state(host)["port"]
+    host.check_output("systemctl kill --signal=SIGKILL %s", UNIT)
+    eventually(lambda: score(host) == [6.0], "the model answers again")
+    eventually(lambda: agent_state(host)["state"] == "ready", "the agent says that it does")
+    assert agent_state(host)["port"] == port
+
+
+def test_models_return_after_a_reboot(host: Host, containers: dict[str, dict[str, str]]) -> None:
+    port = agent_state(host)["port"]
+    [container] = [entry["container"] for entry in containers.values()]
+    subprocess.run(["docker", "restart", container], check=True, capture_output=True)
+    eventually(lambda: host.run("true").rc == 0, "the host lets us in")
+    eventually(lambda: score(host) == [6.0], "the model answers again")
+    eventually(lambda: agent_state(host)["state"] == "ready", "the agent says that it does")
+    assert agent_state(host)["port"] == port
+    assert host.check_output("systemctl list-units --state=failed --no-legend") == ""
+
+
+BROKEN = """
+import mlflow
+with mlflow.start_run():
+    mlflow.pyfunc.log_model("model", loader_module="a_module_that_nobody_has", pip_requirements=[], registered_model_name="broken")
+"""
+
+
+def test_model_that_cannot_start_says_why(host: Host) -> None:
+    host.check_output(
+        "cd /tmp && runuser -u mlflow -- env HOME=/tmp GIT_PYTHON_REFRESH=quiet MLFLOW_TRACKING_URI=http://127.0.0.1:5000 "
+        "/opt/sparkflows/stack/current/bin/python -c %s", BROKEN
+    )  # fmt: skip
+    created = agent(host, "/api/v1/deployments/broken", "PUT", {"model_uri": "models:/broken/1", "startup_timeout": 30})
+    assert created[0] == 201, created
+    try:
+        eventually(lambda: agent(host, "/api/v1/deployments/broken")[1]["state"] == "failed", "the deployment fails", 180)
+        deployment = agent(host, "/api/v1/deployments/broken")[1]
+        assert "a_module_that_nobody_has" in "\n".join(deployment["log"])
+        assert deployment["message"].endswith(".")
+    finally:
+        agent(host, "/api/v1/deployments/broken", "DELETE")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "word"),
+    [
+        ({"model_uri": "models:/verify-numpy/../../etc/passwd"}, 422, ".."),
+        ({"model_uri": "models:/verify-numpy/1; reboot"}, 422, "model_uri"),
+        ({"model_uri": "models:/verify-numpy/$(reboot)"}, 422, "model_uri"),
+        ({"model_uri": "models:/nobody/1"}, 404, "nobody"),
+        ({"model_uri": "models:/verify-numpy/99"}, 404, "99"),
+        ({"model_uri": "models:/verify-numpy/1", "port": 5000}, 422, "5000"),
+        ({"model_uri": "models:/verify-numpy/1", "port": "5001\nUser=root"}, 422, "port"),
+        ({"model_uri": "models:/verify-numpy/1", "workers": "2"}, 422, "workers"),
+        ({"model_uri": "models:/verify-numpy/1", "colour": 1}, 422, "colour"),
+    ],
+)
+def test_refusals_are_sentences(host: Host, body: dict[str, Any], status: int, word: str) -> None:
+    got, answer = agent(host, "/api/v1/deployments/refused", "PUT", body)
+    assert got == status or (got == 400 and status == 422), answer
+    assert word in answer["error"]["message"]
+    assert agent(host, "/api/v1/deployments/refused")[0] == 404
+
+
+def test_two_models_cannot_share_a_port(host: Host) -> None:
+    body = {"model_uri": f"models:/{NAME}/1", "port": agent_state(host)["port"]}
+    status, answer = agent(host, "/api/v1/deployments/second", "PUT", body)
+    assert status == 409
+    assert NAME in answer["error"]["message"]
+
+
+def test_wrong_token_is_refused(host: Host) -> None:
+    assert agent(host, "/api/v1/deployments", token="wrong")[0] == 401
+
+
+MODULES = {
+    "agent_token": ({"agent_token": "wrong-token-wrong-token"}, "token"),
+    "agent_url": ({"agent_url": "http://127.0.0.1:1"}, "127.0.0.1:1"),
+    "model": ({"model_uri": "models:/nobody/1"}, "nobody"),
+    "tracking_uri": ({"tracking_uri": "http://127.0.0.1:1"}, "127.0.0.1:1"),
+}
+
+
+@pytest.mark.parametrize("wrong", MODULES)
+def test_modules_say_what_does_not_exist(operator, wrong: str) -> None:
+    change, word = MODULES[wrong]
+    run = operator.play("deploy.yml", fails=True, change=change)
+    assert word in run.text
+    assert "wrong-token-wrong-token" not in run.output.replace(json.dumps({"change": change}), "")

@@ -1,0 +1,270 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What mlflow_host_info reads, on the machine that runs the tests."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _host_info as host_info
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+
+NOTHING = {
+    "jdk_home": None, "python": None, "venv": None, "lock": None, "units": [], "ports": [], "files": [], "users": [], "paths": [], "commands": [], "urls": [],
+}  # fmt: skip
+HASH = " --hash=sha256:" + "0" * 64
+
+
+def read(**options):
+    return host_info.read({**NOTHING, **options})
+
+
+def test_without_options():
+    host = read()
+    assert host["architecture"] == os.uname().machine
+    assert 0 < host["memory_mb"]["available"] <= host["memory_mb"]["total"]
+    assert host["cgroup_version"] in (1, 2)
+    assert isinstance(host["fips"], bool)
+    assert host["selinux"] in ("enforcing", "permissive", "disabled")
+    assert (host["jdk"], host["python"], host["distributions"], host["units"], host["ports"]) == (None, None, None, {}, {})
+
+
+def test_it_is_quick():
+    started = time.perf_counter()
+    read(python=sys.executable, ports=[1, 2], files=[{"path": "/etc/hostname", "content": None}], users=["root"], paths=["/opt/x"], commands=["sh"])
+    assert time.perf_counter() - started < 1, "it takes 0.05 s, but this machine may be busy"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            'ID=debian\nVERSION_ID="13"\nVERSION="13 (trixie)"\nVERSION_CODENAME=trixie\n',
+            {"family": "Debian", "distribution": "Debian", "major_version": "13", "release_name": "trixie"},
+        ),
+        (
+            'ID=ubuntu\nID_LIKE=debian\nVERSION_ID="24.04"\nVERSION_CODENAME=noble\n',
+            {"family": "Debian", "distribution": "Ubuntu", "major_version": "24", "release_name": "noble"},
+        ),
+        (
+            'NAME="Rocky Linux"\nID="rocky"\nID_LIKE="rhel centos fedora"\nVERSION_ID="9.4"\nVERSION="9.4 (Blue Onyx)"\n',
+            {"family": "RedHat", "distribution": "Rocky", "major_version": "9", "release_name": "Blue Onyx"},
+        ),
+        (
+            'NAME="Amazon Linux"\nID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"\n',
+            {"family": "RedHat", "distribution": "Amazon", "major_version": "2023", "release_name": ""},
+        ),
+        (
+            "ID=\"rhel\"\nID_LIKE='fedora'\nVERSION_ID='8.10'\n",
+            {"family": "RedHat", "distribution": "RedHat", "major_version": "8", "release_name": ""},
+        ),
+        (
+            "NAME='Linux Mint'\nID=linuxmint\nID_LIKE='ubuntu debian'\nVERSION_ID='22'\n",
+            {"family": "Debian", "distribution": "Linux Mint", "major_version": "22", "release_name": ""},
+        ),
+        ("NAME=Alpine\nID=alpine\n", {"family": "alpine", "distribution": "Alpine", "major_version": "", "release_name": ""}),
+    ],
+)
+def test_os_names_are_those_of_ansible(text, expected):
+    assert host_info.os_facts(text) == expected
+
+
+class TestFiles:
+    def test_kinds(self, tmp_path):
+        file = tmp_path / "file"
+        file.write_text("größe\n")
+        file.chmod(0o640)
+        (tmp_path / "link").symlink_to("file")
+        (tmp_path / "dangling").symlink_to("nowhere")
+        paths = [file, tmp_path / "link", tmp_path / "dangling", tmp_path, tmp_path / "none", file / "below"]
+        found = read(files=[{"path": str(path), "content": None} for path in paths])["files"]
+        assert [found[str(path)]["kind"] for path in paths] == ["file", "link", "link", "directory", None, None]
+        assert found[str(file)] == {
+            "exists": True, "kind": "file", "mode": "0640", "owner": pwd.getpwuid(os.geteuid()).pw_name, "group": found[str(tmp_path)]["group"],
+            "size": 8, "mtime": file.stat().st_mtime, "target": None, "matches": None,
+        }  # fmt: skip
+        assert found[str(tmp_path / "link")]["target"] == "file"
+        assert found[str(file / "below")]["exists"] is False
+
+    @pytest.mark.parametrize(
+        ("held", "wanted", "expected"),
+        [("größe\n", "größe\n", True), ("größe\n", "größe", False), ("", "", True), ("a\r\n", "a\n", False), ("abc", "abd", False), (None, "x", False)],
+    )
+    def test_matches_is_exact(self, tmp_path, held, wanted, expected):
+        path = tmp_path / "file"
+        if held is not None:
+            path.write_bytes(held.encode())
+        found = read(files=[{"path": str(path), "content": wanted}])["files"][str(path)]
+        assert found["matches"] is expected
+        assert "content" not in found
+
+    def test_a_link_never_matches(self, tmp_path):
+        (tmp_path / "file").write_text("x")
+        (tmp_path / "link").symlink_to("file")
+        assert host_info.file_facts(str(tmp_path / "link"), "x")["matches"] is False
+
+    def test_unreadable(self, tmp_path, monkeypatch):
+        (tmp_path / "file").write_text("x")
+
+        def refuse(*args, **options):
+            raise PermissionError
+
+        monkeypatch.setattr("builtins.open", refuse)
+        with pytest.raises(Problem, match="can't be read by this user, so it can't be compared. Run the task with become"):
+            host_info.file_facts(str(tmp_path / "file"), "y")
+
+
+class TestPorts:
+    @pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+    def test_a_listener_is_named(self, family, address):
+        try:
+            listener = socket.create_server((address, 0), family=family)
+        except OSError:
+            pytest.skip("this machine has no " + address)
+        with listener:
+            port = listener.getsockname()[1]
+            found = read(ports=[port])["ports"][str(port)]
+            assert (found["address"], found["pid"]) == (address, os.getpid())
+            assert found["process"] == Path("/proc/self/comm").read_text().strip()
+        assert read(ports=[port])["ports"][str(port)] is None
+
+    def test_a_connection_is_no_listener(self):
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+            port = client.getsockname()[1]
+            assert read(ports=[port])["ports"][str(port)] is None
+
+    @pytest.mark.parametrize(
+        ("text", "unit"),
+        [
+            ("0::/system.slice/mlflow-server.service\n", "mlflow-server.service"),
+            ("12:memory:/x.service\n1:name=systemd:/system.slice/system-m.slice/m@a.service/sub\n", "m@a.service"),
+            ("0::/user.slice/session-1.scope\n", "session-1.scope"),
+            ("0::/\n", None),
+        ],
+    )
+    def test_units_by_control_group(self, monkeypatch, text, unit):
+        monkeypatch.setattr(host_info, "_text", lambda path: text)
+        assert host_info._unit_of(1) == unit
+
+
+class TestUnits:
+    SHOWN = (
+        "MainPID=812\nExecMainStartTimestampMonotonic=%d\nId=a.service\nLoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\n"
+        "NeedDaemonReload=no\n\nId=b.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\nMainPID=0\nNeedDaemonReload=no\n"
+    )
+
+    def test_one_question_for_all(self, monkeypatch):
+        asked = []
+        now = time.clock_gettime(time.CLOCK_MONOTONIC)
+        monkeypatch.setattr(host_info, "_output", lambda argv: asked.append(argv) or self.SHOWN % ((now - 60) * 1e6))
+        monkeypatch.setattr(os.path, "isdir", lambda path: path == "/run/systemd/system")
+        found = read(units=["a", "b.service", "never-installed@.service"])["units"]
+        assert len(asked) == 1
+        assert asked[0][-2:] == ["a.service", "b.service"]
+        assert found["a"].pop("started_at") == pytest.approx(time.time() - 60, abs=2)
+        assert found["a"] == {"exists": True, "active_state": "active", "sub_state": "running", "enabled": True, "main_pid": 812, "needs_reload": False}
+        assert found["b.service"] == {
+            "exists": False, "active_state": "inactive", "sub_state": "dead", "enabled": False, "main_pid": None, "started_at": None, "needs_reload": False,
+        }  # fmt: skip
+        assert found["never-installed@.service"]["exists"] is False
+
+    def test_without_systemd(self, monkeypatch, tmp_path):
+        (tmp_path / "a.service").write_text("")
+        monkeypatch.setattr(host_info, "_UNIT_FOLDERS", (str(tmp_path),))
+        monkeypatch.setattr(os.path, "isdir", lambda path: False)
+        found = read(units=["a", "b"])["units"]
+        assert (found["a"]["exists"], found["b"]["exists"], found["a"]["active_state"]) == (True, False, "inactive")
+
+
+class TestJdk:
+    def make(self, tmp_path, release=None, script="exit 1"):
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / "java").write_text("#!/bin/sh\n%s\n" % script)
+        (tmp_path / "bin" / "java").chmod(0o755)
+        if release:
+            (tmp_path / "release").write_text(release)
+        return read(jdk_home=str(tmp_path))["jdk"]
+
+    def test_by_its_release_file(self, tmp_path):
+        jdk = self.make(tmp_path, 'JAVA_VERSION="1.8.0_462"\nIMPLEMENTOR="Eclipse Adoptium"\n')
+        assert jdk == {"home": str(tmp_path), "version": "1.8.0_462", "vendor": "Eclipse Adoptium"}
+
+    def test_by_asking(self, tmp_path):
+        jdk = self.make(tmp_path, script="echo 'openjdk version \"1.8.0_1\"' >&2")
+        assert jdk == {"home": str(tmp_path), "version": "1.8.0_1", "vendor": None}
+
+    def test_one_that_does_not_run(self, tmp_path):
+        assert self.make(tmp_path) is None
+
+    def test_none(self):
+        assert read(jdk_home="/nowhere")["jdk"] is None
+
+
+def test_python(tmp_path):
+    assert read(python=sys.executable)["python"] == {"executable": sys.executable, "version": "%d.%d.%d" % sys.version_info[:3]}
+    assert read(python="/nowhere")["python"] is None
+    assert read(python="/bin/true")["python"] is None
+
+
+def test_distributions(tmp_path):
+    site_packages = tmp_path / "lib" / "python3.7" / "site-packages"
+    for name in ("mlflow-1.30.0.dist-info", "click-8.1.3.dist-info", "stray-1.dist-info"):
+        (site_packages / name).mkdir(parents=True)
+    (tmp_path / "pyvenv.cfg").write_text("home = /x\nversion = 3.7.9\n")
+    lock = "mlflow==1.30.1%s\nclick==8.1.3%s\nnumpy==1.21.6%s\nold==1 ; python_version < '3.7'%s\n" % (HASH, HASH, HASH, HASH)
+    assert read(venv=str(tmp_path), lock=lock)["distributions"] == {
+        "installed": {"mlflow": "1.30.0", "click": "8.1.3", "stray": "1"},
+        "missing": ["numpy"],
+        "unexpected": ["stray"],
+        "different": [{"name": "mlflow", "installed": "1.30.0", "locked": "1.30.1"}],
+    }
+    assert read(venv=str(tmp_path))["distributions"]["missing"] == []
+    assert read(venv=str(tmp_path / "none"), lock=lock)["distributions"] is None
+    with pytest.raises(Problem, match="without a hash"):
+        read(venv=str(tmp_path), lock="mlflow==1.30.1")
+
+
+def test_disk(tmp_path):
+    found = read(paths=[str(tmp_path / "not" / "yet")])["disks"][str(tmp_path / "not" / "yet")]
+    assert os.path.ismount(found["mount"])
+    assert 0 < found["free_mb"] <= found["total_mb"]
+
+
+def test_memory_is_no_more_than_the_control_group_allows(monkeypatch):
+    files = {
+        "/proc/meminfo": "MemTotal:       8000000 kB\nMemFree: 1 kB\nMemAvailable:   6000000 kB\n",
+        "/sys/fs/cgroup/memory.max": "2147483648\n",
+        "/sys/fs/cgroup/memory.current": "1073741824\n",
+    }
+    monkeypatch.setattr(host_info, "_text", lambda path: files.get(path, ""))
+    assert host_info.memory_mb() == {"total": 2048, "available": 1024}
+    files["/sys/fs/cgroup/memory.max"] = "max\n"
+    assert host_info.memory_mb() == {"total": 7812, "available": 5859}
+
+
+def test_users_and_commands():
+    host = read(users=["root", "nobody-here"], commands=["sh", "no-such-command"])
+    assert (host["users"]["root"]["uid"], host["users"]["root"]["group"]) == (0, "root")
+    assert host["users"]["nobody-here"] == {"exists": False, "uid": None, "gid": None, "group": None, "home": None, "shell": None}
+    assert host["commands"]["sh"].endswith("/sh")
+    assert host["commands"]["no-such-command"] is None
+
+
+def test_urls(http_server):
+    both = threading.Barrier(2, timeout=10)
+    http_server.route("GET", "/slow1", lambda request: both.wait() and b"" or b"")
+    http_server.route("GET", "/slow2", lambda request: both.wait() and b"" or b"")
+    more = {"timeout": 10, "ca_path": None, "validate_certs": True}
+    urls = [http_server.url + "/slow1", http_server.url + "/slow2", http_server.url + "/none", "http://me:canary@127.0.0.1:1/x"]
+    found = read(urls=[{"url": url, **more} for url in urls])["urls"]
+    assert [found[url]["status"] for url in urls] == [200, 200, 404, None]
+    assert found[urls[3]]["error"].startswith("http://127.0.0.1:1/x does not answer: ")
+    assert "Connection refused" in found[urls[3]]["error"]
