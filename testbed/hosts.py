@@ -24,10 +24,10 @@ NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 LABEL = "sparkflows-mlops.testbed"
 AUTHORITIES = Path("/usr/local/share/ca-certificates")
 USER = "admin"
-# systemd as the first process of a container, without --privileged; NET_ADMIN is for the host's own firewall. Docker's
-# AppArmor profile would forbid the mounts that systemd makes.
+# systemd as the first process of a container, without --privileged; NET_ADMIN is for the host's own firewall, and with
+# SYS_PTRACE root sees, as on any host, whose process holds a port. Docker's AppArmor profile would forbid systemd's mounts.
 SYSTEMD = [
-    *("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--cgroupns", "private"),
+    *("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--cap-add", "SYS_PTRACE", "--cgroupns", "private"),
     *("--security-opt", "apparmor=unconfined", "--tmpfs", "/run", "--tmpfs", "/run/lock", "--stop-signal", "SIGRTMIN+3"),
 ]
 # Once per boot, as /run is empty then.

@@ -275,8 +275,15 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Pro
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host_info import read
 
 
+class QuietModule(AnsibleModule):
+    """A module whose options stay out of the host's journal, into which Ansible writes nested secrets as they are."""
+
+    def _log_invocation(self):
+        pass
+
+
 def main():
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "jdk_home": {"type": "path"},
             "python": {"type": "path"},
