@@ -40,7 +40,7 @@ def main() -> int:
         figures.append(("no-change.changed-tasks", changed(record), 0))
         note("the stack, as pip_stack installs it, the guide's way, and unpacked")
         role = statistics.median(stack_role_seconds() for attempt in range(ATTEMPTS))
-        other = on_host("stack.py", "/opt/sparkflows/stack/current", ATTEMPTS)
+        other = on_host("stack.py", "/opt/sparkflows/stack/current", ATTEMPTS, *machines_index())
         figures.append(("stack.role-to-guide", role / other["guide"], 1 / 5))
         figures.append(("stack.role-to-unpacking", role / other["unpack"], 2))
         note("a model, from command to first correct prediction")
@@ -98,6 +98,13 @@ def stack_role_seconds() -> float:
     tasks = [entry for entry in record if entry["event"] in ("task", "end")]
     first = next(index for index, entry in enumerate(tasks) if (entry.get("role") or "").endswith("pip_stack"))
     return tasks[-1]["time"] - tasks[first]["time"]
+
+
+def machines_index() -> list[str]:
+    """The index that this machine's pip is configured for, which the host should ask too; none when nothing is configured."""
+    command = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return [found] if found else []
 
 
 def on_host(script: str, *arguments: object) -> dict:

@@ -29,11 +29,15 @@ PINS = (
     "Pylint==2.5.3",
     "numpy==1.21.6",
 )
+# Python 3.7's pip looks at its own CAs alone; a site's are in the system's bundle.
+ENVIRONMENT = dict(os.environ, PIP_CERT="/etc/ssl/certs/ca-certificates.crt", PIP_DISABLE_PIP_VERSION_CHECK="1")
 PYTHON = "/opt/sparkflows/python/current/bin/python3.7"
 WORK = "/var/tmp/sparkflows-bench"
 
 
-def main(stack, attempts):
+def main(stack, attempts, index=None):
+    if index:
+        ENVIRONMENT["PIP_INDEX_URL"] = index
     os.makedirs(WORK, exist_ok=True)
     while compiling():
         time.sleep(1)
@@ -74,9 +78,9 @@ def unpacked(archive):
 
 
 def run(*command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    done = subprocess.run(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
         sys.exit("%s failed: %s" % (" ".join(command), done.stdout.decode()[-2000:]))
 
 
-main(sys.argv[1], int(sys.argv[2]))
+main(sys.argv[1], int(sys.argv[2]), *sys.argv[3:])
