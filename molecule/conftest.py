@@ -9,7 +9,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,17 @@ def artifacts() -> dict[str, Any]:
 def containers() -> dict[str, dict[str, str]]:
     """Container, address and platform of each host."""
     return dict(json.loads((TESTBED / "hosts.json").read_text()))
+
+
+@pytest.fixture(scope="session")
+def lets_in() -> Callable[[str], bool]:
+    """Whether a host, given by its name, accepts a login; testinfra itself takes a refused one for an error."""
+
+    def ask(name: str) -> bool:
+        login = ["ssh", "-F", str(TESTBED / "ssh_config"), "-o", "BatchMode=yes", "-o", "ConnectTimeout=2", name, "true"]
+        return subprocess.run(login, capture_output=True, check=False).returncode == 0
+
+    return ask
 
 
 class Disk:

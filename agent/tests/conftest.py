@@ -62,7 +62,7 @@ class AgentProcess:
         """(status, parsed answer). Raises OSError when the agent is not there (any more)."""
         body = None if document is None else json.dumps(document)
         try:
-            status, _, answer = self.raw(method, path, body, **more)
+            status, dummy, answer = self.raw(method, path, body, **more)
         except http.client.HTTPException as error:
             raise ConnectionError(str(error))
         return status, json.loads(answer.decode())

@@ -54,21 +54,21 @@ def test_errors_are_json(agent, world):
         404, {"error": {"code": "not_found", "message": "There is no deployment none."}})
     assert agent.call("DELETE", "/api/v1/deployments/none")[0] == 404
     for body in ("", "{", "\xff".encode("latin-1"), "[" * 100000):
-        status, _, answer = agent.raw("PUT", "/api/v1/deployments/a", body)
+        status, dummy, answer = agent.raw("PUT", "/api/v1/deployments/a", body)
         assert status == 400 and json.loads(answer.decode())["error"]["code"] == "bad_json"
     assert agent.call("PUT", "/api/v1/deployments/a", [])[0] == 422
     assert "Traceback" not in agent.log()
 
 
 def test_a_large_body_is_refused(agent):
-    status, _, answer = agent.raw("PUT", "/api/v1/deployments/a", b" " * (1048576 + 1))
+    status, dummy, answer = agent.raw("PUT", "/api/v1/deployments/a", b" " * (1048576 + 1))
     assert (status, json.loads(answer.decode())["error"]["code"]) == (413, "body_too_large")
 
     def chunks():
-        for _ in range(40):
+        for dummy in range(40):
             yield b" " * 65536
 
-    status, _, answer = agent.raw("PUT", "/api/v1/deployments/a", chunks())
+    status, dummy, answer = agent.raw("PUT", "/api/v1/deployments/a", chunks())
     assert (status, json.loads(answer.decode())["error"]["code"]) == (413, "body_too_large")
 
 
@@ -133,7 +133,7 @@ def test_registering_is_idempotent(agent, world):
         "name": "fresh", "version": "1", "source": "mlflow-artifacts:/0/r1/artifacts/model", "stage": "None"})
     writes = len(world.tracking.writes)
     assert agent.call("POST", path, {"source": "runs:/r1/model"}) == (200, answer)
-    assert [call for call, _ in world.tracking.writes[writes:]] == ["registered-models/create"]
+    assert [call for call, dummy in world.tracking.writes[writes:]] == ["registered-models/create"]
     assert agent.call("POST", path, {"source": "runs:/r2/model"})[0] == 422
     assert "no model at other" in agent.call("POST", path, {"source": "runs:/r1/other"})[1]["error"]["message"]
     assert agent.call("POST", path, {"source": "/etc"})[0] == 422

@@ -72,6 +72,7 @@ class Launcher:
             stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=self.path("cache/churn"),
             env={"PATH": os.defpath, "PYTHONPATH": SOURCE + os.pathsep + self.directory, "HERE": self.directory,
                  "MLOPS_MODEL_MEMORY_MB": "512", "INVOCATION_ID": "0123", "AWS_SECRET_ACCESS_KEY": "canary"},
+            check=False,
         )
         called = None
         if os.path.exists(self.path("called.json")):
@@ -138,7 +139,7 @@ def test_a_model_on_this_host_is_copied(launcher):
 
 def test_spark_and_sparkling_water(launcher):
     launcher.mlmodel({"python_function": {}, "spark": {"model_data": "sparkml"}})
-    status, errors, _ = launcher.run()
+    status, errors, dummy = launcher.run()
     assert status == 78 and "needs a JDK 1.8" in errors
     launcher.write("jdk/bin/java", "")
     os.chmod(launcher.path("jdk/bin/java"), 0o755)
@@ -147,7 +148,7 @@ def test_spark_and_sparkling_water(launcher):
     assert environment["PYSPARK_PYTHON"] == environment["PYSPARK_DRIVER_PYTHON"] == launcher.path("stack/bin/python")
     assert "PYSPARK_SUBMIT_ARGS" not in environment
     launcher.write("published/sparkml/stages/0_x/metadata/part-00000", '{"class":"ai.h2o.sparkling.ml.models.H2OGBMMOJOModel"}\n')
-    status, errors, _ = launcher.run(resolved_uri="models:/churn/4")
+    status, errors, dummy = launcher.run(resolved_uri="models:/churn/4")
     assert status == 78 and "add h2o-pysparkling to it" in errors
     jar = "stack/lib/python3.7/site-packages/sparkling_water/sparkling_water_assembly.jar"
     launcher.write(jar, "")
@@ -159,7 +160,7 @@ def test_h2o(launcher):
     launcher.write("jdk/bin/java", "")
     os.chmod(launcher.path("jdk/bin/java"), 0o755)
     launcher.mlmodel({"python_function": {}, "h2o": {}})
-    status, errors, _ = launcher.run()
+    status, errors, dummy = launcher.run()
     assert status == 78 and "h2o.jar" in errors
     launcher.write("stack/lib/python3.7/site-packages/h2o/backend/bin/h2o.jar", "")
     assert launcher.run()[2]["environment"]["H2O_JAR_PATH"].endswith("/h2o/backend/bin/h2o.jar")

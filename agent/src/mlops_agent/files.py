@@ -42,7 +42,7 @@ def sync_directory(path):
 
 def sync_tree(path):
     """Make all files below a directory durable, so that a later rename of it cannot outrun them."""
-    for directory, _, names in os.walk(path):
+    for directory, dummy, names in os.walk(path):
         for name in names:
             descriptor = os.open(os.path.join(directory, name), os.O_RDONLY)
             try:

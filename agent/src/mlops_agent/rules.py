@@ -94,12 +94,12 @@ def model_uri(value, roots=()):
     if value.startswith("models:/"):
         return _models_uri(value)
     if value.startswith("runs:/"):
-        run_id, _, path = value[len("runs:/"):].partition("/")
+        run_id, dummy, path = value[len("runs:/"):].partition("/")
         if not _RUN_ID.fullmatch(run_id) or not _PATH.fullmatch(path):
             raise Invalid("The model URI {} is not of the form runs:/RUN_ID/PATH.".format(shown(value)))
         return ModelUri("runs", value, None, None, run_id, path)
     if value.startswith("s3://"):
-        bucket, _, path = value[len("s3://"):].partition("/")
+        bucket, dummy, path = value[len("s3://"):].partition("/")
         if not _BUCKET.fullmatch(bucket) or not _PATH.fullmatch(path.rstrip("/")):
             raise Invalid("The model URI {} is not of the form s3://BUCKET/PATH.".format(shown(value)))
         return ModelUri("s3", value, None, None, None, path)
@@ -117,7 +117,7 @@ def model_uri(value, roots=()):
 
 
 def _models_uri(value):
-    name, _, which = value[len("models:/"):].partition("/")
+    name, dummy, which = value[len("models:/"):].partition("/")
     try:
         registered_model_name(name)
         which = which if _VERSION.fullmatch(which) else stage(which)

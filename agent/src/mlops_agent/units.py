@@ -62,10 +62,10 @@ class Units:
     async def _ask(self, **request):
         try:
             reply = await asyncio.wait_for(self._exchange(request), self._timeout)
-        except (OSError, ValueError, asyncio.IncompleteReadError) as error:
-            raise HelperError("The helper at {} cannot be reached: {}.".format(self._socket_path, error or "no answer"))
         except asyncio.TimeoutError:
             raise HelperError("The helper did not answer within {} seconds.".format(self._timeout))
+        except (OSError, ValueError, asyncio.IncompleteReadError) as error:
+            raise HelperError("The helper at {} cannot be reached: {}.".format(self._socket_path, error or "no answer"))
         if not reply.get("ok"):
             raise HelperError(reply.get("error") or "The helper gave no reason.")
         return reply

@@ -151,7 +151,7 @@ class Handler(RequestHandler):
             raise self._too_large()
 
     def _check_token(self):
-        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        scheme, dummy, token = self.request.headers.get("Authorization", "").partition(" ")
         given = token.strip().encode("utf-8", "surrogateescape")
         if not (hmac.compare_digest(given, self.agent.token) and scheme.lower() == "bearer"):
             raise ApiError(

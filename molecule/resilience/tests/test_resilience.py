@@ -85,11 +85,11 @@ def test_crashed_model_returns(host: Host) -> None:
     assert agent_state(host)["port"] == port
 
 
-def test_models_return_after_a_reboot(host: Host, containers: dict[str, dict[str, str]]) -> None:
+def test_models_return_after_a_reboot(host: Host, containers: dict[str, dict[str, str]], lets_in: Callable[[str], bool]) -> None:
     port = agent_state(host)["port"]
-    [container] = [entry["container"] for entry in containers.values()]
-    subprocess.run(["docker", "restart", container], check=True, capture_output=True)
-    eventually(lambda: host.run("true").rc == 0, "the host lets us in")
+    [(name, entry)] = containers.items()
+    subprocess.run(["docker", "restart", entry["container"]], check=True, capture_output=True)
+    eventually(lambda: lets_in(name), "the host lets us in")
     eventually(lambda: score(host) == [6.0], "the model answers again")
     eventually(lambda: agent_state(host)["state"] == "ready", "the agent says that it does")
     assert agent_state(host)["port"] == port
@@ -120,22 +120,22 @@ def test_model_that_cannot_start_says_why(host: Host) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "word"),
+    ("body", "word"),
     [
-        ({"model_uri": "models:/verify-numpy/../../etc/passwd"}, 422, ".."),
-        ({"model_uri": "models:/verify-numpy/1; reboot"}, 422, "model_uri"),
-        ({"model_uri": "models:/verify-numpy/$(reboot)"}, 422, "model_uri"),
-        ({"model_uri": "models:/nobody/1"}, 404, "nobody"),
-        ({"model_uri": "models:/verify-numpy/99"}, 404, "99"),
-        ({"model_uri": "models:/verify-numpy/1", "port": 5000}, 422, "5000"),
-        ({"model_uri": "models:/verify-numpy/1", "port": "5001\nUser=root"}, 422, "port"),
-        ({"model_uri": "models:/verify-numpy/1", "workers": "2"}, 422, "workers"),
-        ({"model_uri": "models:/verify-numpy/1", "colour": 1}, 422, "colour"),
+        ({"model_uri": "models:/verify-numpy/../../etc/passwd"}, "'..'"),
+        ({"model_uri": "models:/verify-numpy/1; reboot"}, "character that is not allowed"),
+        ({"model_uri": "models:/verify-numpy/$(reboot)"}, "character that is not allowed"),
+        ({"model_uri": "models:/nobody/1"}, "nobody"),
+        ({"model_uri": "models:/verify-numpy/99"}, "version 99"),
+        ({"model_uri": "models:/verify-numpy/1", "port": 5000}, "the MLflow tracking server"),
+        ({"model_uri": "models:/verify-numpy/1", "port": "5001\nUser=root"}, "port"),
+        ({"model_uri": "models:/verify-numpy/1", "workers": "2"}, "workers"),
+        ({"model_uri": "models:/verify-numpy/1", "colour": 1}, "colour"),
     ],
 )
-def test_refusals_are_sentences(host: Host, body: dict[str, Any], status: int, word: str) -> None:
-    got, answer = agent(host, "/api/v1/deployments/refused", "PUT", body)
-    assert got == status or (got == 400 and status == 422), answer
+def test_refusals_are_sentences(host: Host, body: dict[str, Any], word: str) -> None:
+    status, answer = agent(host, "/api/v1/deployments/refused", "PUT", body)
+    assert status in (400, 404, 409, 422), answer
     assert word in answer["error"]["message"]
     assert agent(host, "/api/v1/deployments/refused")[0] == 404
 

@@ -157,7 +157,7 @@ class MemoryAgent:
     def _answer(self, request: t.Any) -> t.Any:
         if request.headers.get("authorization") != "Bearer " + self.token:
             return self._error(401, "unauthorized", "The token is wrong.")
-        name, _, rest = request.path[len("/api/v1/deployments/"):].partition("/")
+        name, dummy, rest = request.path[len("/api/v1/deployments/"):].partition("/")
         if request.method == "PUT":
             return self._put(name, request.json())
         if name not in self.deployments:
@@ -217,7 +217,7 @@ def run_module(tmp_path: Path) -> t.Callable[..., ModuleResult]:
             env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         output = done.stdout + done.stderr
-        _, mark, result = done.stdout.partition("=> ")
+        dummy, mark, result = done.stdout.partition("=> ")
         assert mark, output
         return ModuleResult(json.JSONDecoder().raw_decode(result)[0], output)
 

@@ -230,7 +230,8 @@ def test_a_bad_ca_path(tmp_path, content, expected):
 
 
 @pytest.mark.parametrize(
-    "url", ["", "localhost:5000", "ftp://host/", "http://", "http://a b", "http://host:port", "http://host:99999", "http://host/?x=1", "http://host/#x", "http://h\n"]
+    "url",
+    ["", "localhost:5000", "ftp://host/", "http://", "http://a b", "http://host:port", "http://host:99999", "http://host/?x=1", "http://host/#x", "http://h\n"],
 )
 def test_addresses_that_are_none(url):
     with pytest.raises(ClientError, match="test_url"):
