@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,9 @@ import yaml
 SECRET = re.compile(r"(?:^|_)(?:password|passphrase|token|secret|secret_key|secret_access_key)$")
 # Modules that put a value where others may read it: on screen, in a fact, in a file, in a request.
 REVEALING = {"uri", "set_fact", "copy", "template", "lineinfile", "blockinfile", "command", "shell", "debug"}
-MACHINE_PATH = re.compile(r"(?<![\w.])/work/|/home/(?!\{|<|admin\b)\w+/|/root/\.(?:cache|config|pyenv)\b|/opt/(?:pypi|wheels)\b")
-REGISTRY = re.compile(r"\b(?:docker\.io/|quay\.io|ghcr\.io|gcr\.io|mcr\.microsoft\.com|pypi\.org|pythonhosted\.org|deb\.debian\.org|archive\.ubuntu\.com)")
-
+# Homes of people; hosts of image registries. What else is particular to a machine is read off the one that runs the rule.
+HOME = re.compile(r"/home/(?!\{|<|admin\b)\w+/|/root/\.(?:cache|config|pyenv)\b")
+IMAGE_REGISTRY = re.compile(r"\b(?:docker\.io/|quay\.io|ghcr\.io|gcr\.io|mcr\.microsoft\.com)")
 # What the admin guide prints, which no index has.
 GUIDES_SLIP = ("h2o-pysparkling-3-2", "3.36.1.2.post")
 
@@ -267,10 +268,28 @@ def documents_name_real_targets(root: Path) -> Iterator[str]:
 # ------------------------------------------------------------------------------------------------------------- all files
 
 
+def package_hosts() -> set[str]:
+    """The hosts that this machine's apt and pip fetch packages from."""
+    files = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
+    text = "\n".join(path.read_text(errors="replace") for path in files if path.is_file())
+    urls = set(re.findall(r"https?://(?:[^@\s/]*@)?([A-Za-z0-9.-]+)", text))
+    show = "from pip._internal.models.index import PyPI; print(PyPI.netloc, PyPI.file_storage_domain)"
+    asked = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=False)
+    return urls | set(asked.stdout.split())
+
+
 def nothing_of_one_machine(root: Path) -> Iterator[str]:
     """No committed file names a path of the machine it was written on, or the host of a package or image registry."""
     listing = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=root, check=True, capture_output=True, text=True)
     own = {"tests/lint/rules.py", "tests/unit/lint/test_rules.py"}
+    hosts = "|".join(map(re.escape, sorted(package_hosts())))
+    here = "|".join(re.escape(str(path)) + r"\b" for path in {Path.home() / ".pyenv", root.resolve()})
+    forbidden = (
+        ("a path of one machine", HOME),
+        ("a path of one machine", re.compile(here)),
+        ("the registry host", IMAGE_REGISTRY),
+        ("the registry host", re.compile(rf"\b(?:{hosts})\b" if hosts else r"(?!)")),
+    )
     for name in sorted(set(listing.stdout.split("\0")) - own - {""}):
         path = root / name
         try:
@@ -278,7 +297,7 @@ def nothing_of_one_machine(root: Path) -> Iterator[str]:
         except (UnicodeDecodeError, OSError):
             continue
         for number, line in enumerate(lines, start=1):
-            for what, pattern in (("a path of one machine", MACHINE_PATH), ("the registry host", REGISTRY)):
+            for what, pattern in forbidden:
                 match = pattern.search(line)
                 if match:
                     yield f"{name}:{number}: {what} {match[0]}"

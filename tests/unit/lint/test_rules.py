@@ -172,3 +172,12 @@ def test_nothing_of_one_machine(tree: Tree, line: str, count: int) -> None:
     root = tree({"file.txt": line + "\n"})
     subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
     assert len(list(rules.nothing_of_one_machine(root))) == count
+
+
+def test_the_hosts_and_paths_of_this_machine_are_refused(tree: Tree) -> None:
+    root = tree({})
+    subprocess.run(["git", "init", "--quiet"], cwd=root, check=True)
+    for number, text in enumerate([*rules.package_hosts(), str(root)]):
+        (root / f"{number}.txt").write_text(f"see {text} for more\n")
+        assert list(rules.nothing_of_one_machine(root)), text
+        (root / f"{number}.txt").unlink()

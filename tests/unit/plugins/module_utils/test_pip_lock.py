@@ -26,7 +26,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Pro
 PYTHON = os.environ.get("TEST_PYTHON37") or os.path.realpath(sys.executable)
 VERSION = subprocess.run([PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, check=True).stdout.strip()
 UV = shutil.which("uv") or str(Path(sys.executable).parent / "uv")
-INSTALLERS = [pytest.param("uv", marks=pytest.mark.skipif(not os.path.exists(UV), reason="uv is not installed")), "pip"]
+INSTALLERS = ["uv", "pip"]
 HASH = " --hash=sha256:" + "0" * 64
 
 
@@ -334,7 +334,6 @@ class TestAuto:
         with pytest.raises(Problem, match="was found neither"):
             make(lock=make.lock(alpha="1.1"), uv=None, uv_lock="uv==9.9.9" + HASH)
 
-    @pytest.mark.skipif(not os.path.exists(UV), reason="uv is not installed")
     def test_uv_out_of_its_wheel(self, make, make_wheel):
         tag = "py3-none-manylinux_2_17_%s.manylinux2014_%s" % (os.uname().machine, os.uname().machine)
         script = '#!/bin/sh\nexec %s "$@"\n' % UV
@@ -384,7 +383,6 @@ def run_until(point, params, environment):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
-@pytest.mark.skipif(not os.path.exists(UV), reason="uv is not installed")
 def test_killed_anywhere_the_next_run_repairs(make):
     old, new = make.lock(alpha="1.0", beta="1.0"), make.lock(alpha="1.1", gamma="1.0")
     point, killed = 0, True
