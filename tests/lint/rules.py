@@ -283,7 +283,7 @@ def nothing_of_one_machine(root: Path) -> Iterator[str]:
     listing = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=root, check=True, capture_output=True, text=True)
     own = {"tests/lint/rules.py", "tests/unit/lint/test_rules.py"}
     hosts = "|".join(map(re.escape, sorted(package_hosts())))
-    here = "|".join(re.escape(str(path)) + r"\b" for path in {Path.home() / ".pyenv", root.resolve()})
+    here = "|".join(re.escape(str(path)) + r"\b" for path in (Path.home() / ".pyenv", root.resolve()))
     forbidden = (
         ("a path of one machine", HOME),
         ("a path of one machine", re.compile(here)),
