@@ -21,8 +21,8 @@ _PYTHON = "3.7.17"
 
 #: What the built-in agent takes at least.
 TOKEN_LEAST_LENGTH = 16
-MODEL_NAME = re.compile(r"^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$")
-MODEL_URI = re.compile(r"^(?:models:/|runs:/|s3://|mlflow-artifacts:/|/)[A-Za-z0-9._/@:+=-]+$")
+MODEL_NAME = re.compile(r"^[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?\Z")
+MODEL_URI = re.compile(r"^(?:models:/|runs:/|s3://|mlflow-artifacts:/|/)[A-Za-z0-9._/@:+=-]+\Z")
 
 _EXPECTED = {
     "bool": "true or false",

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _inventory as inventory
 
@@ -84,7 +87,7 @@ def test_the_default_ports_do_not_overlap():
 
 @pytest.mark.parametrize(
     "uri",
-    ["models:/a/../../etc", "runs:/1/model;reboot", "models:/a/1 --host", "models:/a/$(id)", "file:///etc/passwd", "models:/a\n/1", None],
+    ["models:/a/../../etc", "runs:/1/model;reboot", "models:/a/1 --host", "models:/a/$(id)", "file:///etc/passwd", "models:/a\n/1", "models:/a/1\n", None],
 )
 def test_a_model_uri_that_is_no_address_is_refused(uri):
     sentences = inventory.deployment_errors([{"name": "churn", "model_uri": uri}], PORTS)
@@ -95,6 +98,7 @@ def test_a_model_uri_that_is_no_address_is_refused(uri):
     ("deployments", "said"),
     [
         ([{"name": "Churn", "model_uri": "models:/c/1"}], "needs a name of lower-case letters"),
+        ([{"name": "c\n", "model_uri": "models:/c/1"}], "needs a name of lower-case letters"),
         ([{"name": "c", "model_uri": "models:/c/1", "port": 5004}], "outside the range"),
         ([{"name": "c", "model_uri": "models:/c/1", "port": "5001"}], "not a whole number"),
         ([{"name": n, "model_uri": "models:/c/1", "port": 5001} for n in "ab"], "which a has already"),
@@ -159,3 +163,10 @@ def test_a_lock_that_is_missing_is_told_and_a_good_one_is_not(tmp_path):
     (tmp_path / "lock.txt").write_text("# requires-python: 3.7\n" + PIN)
     (sentence,) = inventory.lock_errors([str(tmp_path / "lock.txt"), str(tmp_path / "none.txt")])
     assert "none.txt (No such file or directory)" in sentence
+
+
+def test_the_role_names_the_agents_release_by_its_version():
+    root = Path(__file__).resolve().parents[4]
+    (version,) = re.findall(r'^__version__ = "(.+)"$', (root / "agent/src/mlops_agent/__init__.py").read_text(), re.MULTILINE)
+    (release,) = re.findall(r"^__mlops_agent_release: (.+)$", (root / "roles/mlops_agent/vars/main.yml").read_text(), re.MULTILINE)
+    assert release == version
