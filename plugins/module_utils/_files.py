@@ -50,12 +50,14 @@ def make_folder(path: str) -> None:
         os.chmod(folder, 0o755)
 
 
-def write_atomic(path: str, text: str, mode: int = 0o644) -> None:
-    """Write a file so that a reader sees the old or the new text, never a part of it."""
+def write_atomic(path: str, text: str, mode: int = 0o644, owner: tuple[int, int] | None = None, encoding: str = "utf-8") -> None:
+    """Write a file so that a reader sees the old or the new text, never a part of it; `owner` is a uid and a gid."""
     descriptor, scratch = tempfile.mkstemp(prefix=_SCRATCH, dir=os.path.dirname(path))
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding=encoding, newline="") as file:
             file.write(text)
+            if owner is not None:
+                os.fchown(file.fileno(), *owner)
             os.fchmod(file.fileno(), mode)
             file.flush()
             os.fsync(file.fileno())

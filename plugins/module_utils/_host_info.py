@@ -330,10 +330,15 @@ def url_answers(wanted: t.Sequence[dict[str, t.Any]]) -> dict[str, dict[str, t.A
 
 def _answer(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
     import urllib.error
+    import urllib.parse
 
     from ansible.module_utils import urls
 
     try:
+        address = urllib.parse.urlsplit(wanted["url"])
+        if address.scheme == "tcp":
+            socket.create_connection((address.hostname, address.port), wanted["timeout"]).close()
+            return {"status": None, "error": None}
         with urls.open_url(
             wanted["url"], timeout=wanted["timeout"], ca_path=wanted["ca_path"], validate_certs=wanted["validate_certs"], http_agent="sparkflows-mlops"
         ) as response:

@@ -83,6 +83,8 @@ options:
   urls:
     description:
       - URLs to ask from the host, with C(GET).
+      - Of an address such as V(tcp://mlops.example.com:8086) it is only found out whether a connection is accepted. Then neither status nor
+        error is given.
     type: list
     elements: dict
     default: []

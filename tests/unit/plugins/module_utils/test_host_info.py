@@ -258,6 +258,15 @@ def test_users_and_commands():
     assert host["commands"]["no-such-command"] is None
 
 
+def test_connections(http_server):
+    port = http_server.url.rpartition(":")[2]
+    urls = ["tcp://127.0.0.1:" + port, "tcp://127.0.0.1:1", "tcp://no-such-host.invalid:80"]
+    found = read(urls=[{"url": url, "timeout": 5, "ca_path": None, "validate_certs": True} for url in urls])["urls"]
+    assert found[urls[0]] == {"status": None, "error": None}
+    assert found[urls[1]]["error"].startswith("tcp://127.0.0.1:1 does not answer: ")
+    assert found[urls[2]]["error"].startswith("tcp://no-such-host.invalid:80 does not answer: ")
+
+
 def test_urls(http_server):
     both = threading.Barrier(2, timeout=10)
     http_server.route("GET", "/slow1", lambda request: both.wait() and b"" or b"")
