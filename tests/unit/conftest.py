@@ -200,3 +200,16 @@ def build_wheel(folder: Path, name: str, version: str, files: dict[str, str] | N
 def make_wheel() -> t.Callable[..., Wheel]:
     """`make_wheel(folder, name, version, files, tag)` makes a small real wheel."""
     return build_wheel
+
+
+@pytest.fixture
+def sparkflows_double(tmp_path: Path) -> t.Iterator[t.Any]:
+    """A double of Sparkflows on a free loopback port, see tests/doubles/sparkflows/README.md."""
+    sys.path.insert(0, str(ROOT / "tests" / "doubles" / "sparkflows"))
+    try:
+        from sparkflows_double.testing import DoubleForTests
+    finally:
+        sys.path.pop(0)
+    double = DoubleForTests(tmp_path / "sparkflows")
+    yield double
+    double.stop()
