@@ -20,11 +20,12 @@ setup: ## Make .venv out of the locked requirements and link the collection
 	@testbed/setup
 
 .PHONY: quickstart
-quickstart: setup ## From nothing to a scored prediction on two hosts in Docker
+quickstart: setup ## From nothing to a configured Sparkflows double and scored predictions on hosts in Docker
 	@$(TESTBED) engine up
 	@$(TESTBED) images
 	@$(TESTBED) artifacts
-	@$(TESTBED) hosts up --name quickstart --host mlflow-a=debian-13 --host mlflow-b=debian-12
+	@$(TESTBED) hosts up --name quickstart --host mlflow-a=debian-13 --host mlflow-b=debian-12 --host sparkflows=debian-13
+	@ansible-playbook tests/doubles/sparkflows/install.yml -i inventories/quickstart
 	@ansible-playbook playbooks/site.yml -i inventories/quickstart
 	@ansible-playbook playbooks/verify.yml -i inventories/quickstart -e '{"verify_keep": true}'
 	@$(TESTBED) summary

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import testinfra
 import yaml
+from canary import Canary
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENARIO = Path(os.environ.get("MOLECULE_SCENARIO_DIRECTORY") or Path.cwd())
@@ -110,6 +111,22 @@ def artifacts() -> dict[str, Any]:
 def containers() -> dict[str, dict[str, str]]:
     """Container, address and platform of each host."""
     return dict(json.loads((TESTBED / "hosts.json").read_text()))
+
+
+@pytest.fixture(scope="session")
+def on() -> Callable[[str], testinfra.host.Host]:
+    """Any host of the scenario, by its name; the fixture `host` goes through the MLflow hosts alone."""
+
+    def get(name: str) -> testinfra.host.Host:
+        return testinfra.get_host(f"ssh://{name}", ssh_config=str(TESTBED / "ssh_config"), sudo=True)
+
+    return get
+
+
+@pytest.fixture
+def canary(on: Callable[[str], testinfra.host.Host], containers: dict[str, dict[str, str]]) -> Callable[[dict[str, str]], Canary]:
+    """`canary(secrets)` watches all hosts of the scenario, see canary.py."""
+    return lambda secrets: Canary(secrets, {name: on(name) for name in containers})
 
 
 @pytest.fixture(scope="session")

@@ -82,8 +82,9 @@ def up(name: str, wanted: dict[str, str], memory: str = "4g") -> None:
     place.mkdir(parents=True, exist_ok=True)
     place.chmod(0o700)
     key = keypair(place / "id_ed25519")
-    if not (place / "agent_token").exists():
-        write(place / "agent_token", secrets.token_urlsafe(32) + "\n", mode=0o600)
+    for secret in ("agent_token", "tracking_password"):
+        if not (place / secret).exists():
+            write(place / secret, secrets.token_urlsafe(32) + "\n", mode=0o600)
     network = prefix(name)
     if not succeeds(["docker", "network", "inspect", network]):
         run(["docker", "network", "create", "--label", f"{LABEL}={name}", network], what=f"Creating the network {network}")

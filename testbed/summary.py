@@ -14,9 +14,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from testbed import hosts
-from testbed.common import TestbedError, run
+from testbed.common import TestbedError, run, succeeds
 
 REPORT = Path(__file__).with_name("report.py")
+# Where the double of Sparkflows answers on its own host, see tests/doubles/sparkflows.
+SPARKFLOWS = "http://127.0.0.1:8080"
+TITLES = ("MLflow Tracking URL", "MLflow Login Username", "MLflow Deploy Mode", "Fire MLOps Host", "Fire MLOps Port")
 
 
 class Answer(io.BytesIO):
@@ -67,13 +70,44 @@ def score(name: str, host: str, deployment: dict[str, Any]) -> str:
     return f"{title}: {json.dumps(rows)} gave {json.dumps(predictions)}"
 
 
+def sparkflows(name: str, host: str) -> dict[str, str] | None:
+    """Return what the double of Sparkflows on a host is set to, by title; None for a host that runs none."""
+    token = hosts.folder(name) / "sparkflows_token"
+    if not token.exists() or not succeeds(ssh(name, host, f"curl --silent --fail {SPARKFLOWS}/healthcheck")):
+        return None
+    # The header comes through standard input, as an argument would show the token.
+    ask = ssh(name, host, f"curl --silent --show-error --fail --header @- {SPARKFLOWS}/api/v1/configurations")
+    said = run(ask, what=f"Asking the double of Sparkflows on {host}", stdin=f"token: {token.read_text().strip()}\n".encode())
+    found = {entry["title"]: entry["confProperty"]["value1"] for entry in json.loads(said)}
+    return {title: found.get(title, "") for title in TITLES}
+
+
+def show_sparkflows(name: str, host: str, value: dict[str, str], settings: dict[str, str], served: dict[str, list[dict[str, Any]]]) -> bool:
+    """Print what Sparkflows is set to and what it reaches; return whether it reached a model."""
+    print(f"\n{host}  a double of Sparkflows, {value['address']}, {value['platform']} in container {value['container']}")
+    print(f"  {'answers':<12} {SPARKFLOWS}/healthcheck")
+    for title, setting in settings.items():
+        print(f"  {'setting':<12} {title}: {setting or '(none)'}")
+    server = settings["Fire MLOps Host"]
+    for row in served.get(server, []):
+        rows = row["probe"].get("data", row["probe"])
+        predictions = post(name, host, f"http://{server}:{row['port']}/invocations", row["probe"])
+        print(f"  {'from here':<12} {row['name']} on {server}:{row['port']}: {json.dumps(rows)} gave {json.dumps(predictions)}")
+    return bool(served.get(server))
+
+
 def show(name: str) -> None:
     """Print the summary of a testbed.
 
     Raises TestbedError when a host has no model whose prediction could be scored.
     """
     silent = []
-    for host, value in hosts.hosts(name).items():
+    everybody = hosts.hosts(name)
+    doubles = {host: settings for host in everybody if (settings := sparkflows(name, host)) is not None}
+    served: dict[str, list[dict[str, Any]]] = {}
+    for host, value in everybody.items():
+        if host in doubles:
+            continue
         found = report(name, host)
         ready = [row for row in found["deployments"] if row["state"] == "ready" and row.get("probe")]
         print(f"\n{host}  {found['os']}, {value['address']}, {value['platform']} in container {value['container']}")
@@ -83,6 +117,8 @@ def show(name: str) -> None:
         for row in found["deployments"]:
             print(f"  prediction   {score(name, host, row)}")
         silent += [] if ready and set(found["urls"].values()) == {200} else [host]
+        served[host] = ready
+    silent += [host for host, settings in doubles.items() if not show_sparkflows(name, host, everybody[host], settings, served)]
     folder = hosts.folder(name)
     print(f"\nLog in with  ssh -F {folder}/ssh_config HOST   (addresses above are the hosts' own; reach them with ssh -L).")
     if silent:

@@ -36,6 +36,7 @@ class ActionModule(ActionBase):
         problems += inventory.missing_variables(options, settings)
         if not unresolved:
             problems += inventory.token_errors(settings)
+            problems += inventory.sparkflows_errors(settings)
         problems += inventory.port_conflicts(settings)
         problems += inventory.lock_errors(inventory.lock_paths(settings, os.path.join(ROLES, "pip_stack", "files", "locks")))
         problems += inventory.deployment_errors(settings.get("mlops_agent_deployments"), settings)

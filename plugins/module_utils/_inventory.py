@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import re
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _requirements
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _deploy_modes, _requirements
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 #: The locks that the role pip_stack brings along, by the names that pip_stack_extras knows.
@@ -97,6 +97,34 @@ def token_errors(values):
         "mlops_agent_token must be a text of at least %d characters; it is %s. Take one from `openssl rand -hex 32` and keep it in a vault."
         % (TOKEN_LEAST_LENGTH, "missing" if not token else "shorter" if isinstance(token, str) else "no text")
     ]
+
+
+def sparkflows_errors(values):
+    """Sentences for variables of the role C(sparkflows) that do not fit the deploy mode, and for a method whose needs are not given.
+
+    :param values: variable name to value, the role's defaults included.
+    """
+    state, method = values.get("sparkflows_state"), values.get("sparkflows_method")
+    sentences = []
+    if method == "file" and not (values.get("sparkflows_configuration_file") and values.get("sparkflows_restart_command")):
+        sentences.append(
+            "sparkflows_method file needs sparkflows_configuration_file, the path of conf/configuration.properties on the host, and "
+            "sparkflows_restart_command, such as [systemctl, restart, fire], because Sparkflows reads the file when it starts."
+        )
+    if method == "rest" and state == "absent":
+        sentences.append(
+            "sparkflows_state absent needs sparkflows_method file: no public interface of Sparkflows removes a setting that was saved on the "
+            "server. Change what is no longer right in Administration, Configuration."
+        )
+    if method == "rest" and state == "present" and not (values.get("sparkflows_token") or values.get("sparkflows_username")):
+        sentences.append(
+            "To save settings on %s a login is needed and none is given. Give sparkflows_token, or sparkflows_username and "
+            "sparkflows_password; or choose sparkflows_method file." % values.get("sparkflows_url")
+        )
+    if state == "present":
+        options = {name[len("sparkflows_"):]: value for name, value in values.items() if name.startswith("sparkflows_")}
+        sentences += _deploy_modes.problems(options, "sparkflows_")
+    return sentences
 
 
 def port_conflicts(values):

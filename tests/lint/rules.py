@@ -21,8 +21,9 @@ import yaml
 SECRET = re.compile(r"(?:^|_)(?:password|passphrase|token|secret|secret_key|secret_access_key)$")
 # Modules that put a value where others may read it: on screen, in a fact, in a file, in a request.
 REVEALING = {"uri", "set_fact", "copy", "template", "lineinfile", "blockinfile", "command", "shell", "debug"}
-# Homes of people; hosts of image registries. What else is particular to a machine is read off the one that runs the rule.
-HOME = re.compile(r"/home/(?!\{|<|admin\b)\w+/|/root/\.(?:cache|config|pyenv)\b")
+# Homes of people, of which sparkflows, the user in the vendor's documents, is none; hosts of image registries.
+# What else is particular to a machine is read off the one that runs the rule.
+HOME = re.compile(r"/home/(?!\{|<|(?:admin|sparkflows)\b)\w+/|/root/\.(?:cache|config|pyenv)\b")
 IMAGE_REGISTRY = re.compile(r"\b(?:docker\.io/|quay\.io|ghcr\.io|gcr\.io|mcr\.microsoft\.com)")
 # What the admin guide prints, which no index has.
 GUIDES_SLIP = ("h2o-pysparkling-3-2", "3.36.1.2.post")

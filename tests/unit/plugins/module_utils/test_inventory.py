@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,36 @@ def test_the_role_names_the_agents_release_by_its_version():
     (version,) = re.findall(r'^__version__ = "(.+)"$', (root / "agent/src/mlops_agent/__init__.py").read_text(), re.MULTILINE)
     (release,) = re.findall(r"^__mlops_agent_release: (.+)$", (root / "roles/mlops_agent/vars/main.yml").read_text(), re.MULTILINE)
     assert release == version
+
+
+SPARKFLOWS = {
+    "sparkflows_state": "present",
+    "sparkflows_method": "rest",
+    "sparkflows_url": "http://127.0.0.1:8080",
+    "sparkflows_token": "t",
+    "sparkflows_deploy_mode": "local",
+    "sparkflows_tracking_url": "http://127.0.0.1:5000",
+}
+
+
+def test_settings_of_sparkflows_that_fit() -> None:
+    assert inventory.sparkflows_errors(SPARKFLOWS) == []
+    assert inventory.sparkflows_errors({}) == []
+    by_file = {"sparkflows_method": "file", "sparkflows_configuration_file": "/x", "sparkflows_restart_command": ["true"], "sparkflows_token": ""}
+    assert inventory.sparkflows_errors({**SPARKFLOWS, **by_file}) == []
+    assert inventory.sparkflows_errors({**SPARKFLOWS, **by_file, "sparkflows_state": "absent", "sparkflows_tracking_url": ""}) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"sparkflows_token": ""}, "To save settings on http://127.0.0.1:8080 a login is needed and none is given. Give sparkflows_token,"),
+        ({"sparkflows_method": "file"}, "sparkflows_method file needs sparkflows_configuration_file,"),
+        ({"sparkflows_state": "absent"}, "sparkflows_state absent needs sparkflows_method file:"),
+        ({"sparkflows_mlops_host": "m"}, "The deploy mode local contradicts sparkflows_mlops_host:"),
+        ({"sparkflows_tracking_url": ""}, "The deploy mode local needs sparkflows_tracking_url. Give it."),
+    ],
+)
+def test_settings_of_sparkflows_that_do_not_fit(changed: dict[str, t.Any], sentence: str) -> None:
+    (found,) = inventory.sparkflows_errors({**SPARKFLOWS, **changed})
+    assert found.startswith(sentence)

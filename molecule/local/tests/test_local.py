@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings stand in Sparkflows' own file, are read at a restart, and nothing is restarted without need."""
+
+from __future__ import annotations
+
+from conftest import Operator
+from testinfra.host import Host
+
+FILE = "/home/sparkflows/fire/conf/configuration.properties"
+MARKER = "/var/lib/sparkflows-mlops/sparkflows-restart-due"
+
+
+def started(host: Host) -> str:
+    return str(host.check_output("systemctl show --property ExecMainStartTimestampMonotonic --value sparkflows-double.service"))
+
+
+def lines(host: Host) -> list[str]:
+    return str(host.check_output("cat %s", FILE)).splitlines()
+
+
+def test_settings_stand_in_the_file(host: Host) -> None:
+    assert {"mlops.mlflow.trackingURL=http://127.0.0.1:5000", "mlops.mlflow.deploy.mode=local"} <= set(lines(host))
+    file = host.file(FILE)
+    assert (file.user, file.group) == ("sparkflows", "sparkflows")
+
+
+def test_a_second_run_restarts_nothing(host: Host, operator: Operator) -> None:
+    before = started(host)
+    assert operator.play("site").unchanged
+    assert started(host) == before
+
+
+def test_comments_and_foreign_keys_stay(host: Host, operator: Operator) -> None:
+    host.check_output("sed -i -e '1i # set by hand' -e '$a app.foreign=1' %s", FILE)
+    host.check_output("sed -i 's/deploy.mode=local/deploy.mode=remote/' %s", FILE)
+    before = started(host)
+    run = operator.play("site", "--diff")
+    assert "-mlops.mlflow.deploy.mode=remote" in run.output and "+mlops.mlflow.deploy.mode=local" in run.output
+    assert lines(host)[0] == "# set by hand" and "app.foreign=1" in lines(host) and "mlops.mlflow.deploy.mode=local" in lines(host)
+    assert started(host) != before
+
+
+def test_an_interrupted_restart_is_made_up_for(host: Host, operator: Operator) -> None:
+    """A run that was killed between writing and restarting leaves the marker."""
+    host.check_output("touch %s", MARKER)
+    before = started(host)
+    operator.play("site")
+    assert started(host) != before and not host.file(MARKER).exists
+    assert operator.play("site").unchanged
+
+
+def test_what_the_file_says_is_not_saved_in_vain(host: Host, operator: Operator) -> None:
+    run = operator.play("site", fails=True, sparkflows_method="rest", sparkflows_tracking_url="http://127.0.0.1:5001")
+    assert FILE in run.text and "mlops.mlflow.trackingURL" in run.text
+
+
+def test_contradictions_are_refused_before_anything_is_done(operator: Operator) -> None:
+    run = operator.play("site", fails=True, sparkflows_mlops_host="elsewhere")
+    assert "The deploy mode local contradicts sparkflows_mlops_host" in run.text and not run.changed
+    run = operator.play("site", fails=True, sparkflows_deploy_mode="kubeflow")
+    assert "sparkflows_deploy_mode" in run.text and "local, remote, fire_mlops_server" in run.text and not run.changed
+
+
+def test_absent_takes_only_its_own_lines(host: Host, operator: Operator) -> None:
+    run = operator.play("site", sparkflows_state="absent")
+    assert run.changed
+    assert not [line for line in lines(host) if line.startswith("mlops.mlflow")] and "app.foreign=1" in lines(host)
+    assert operator.play("site", sparkflows_state="absent").unchanged

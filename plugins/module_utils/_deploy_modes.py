@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# For use inside this collection only.
+
+"""What the three deploy modes of Sparkflows need, and what contradicts them.
+
+Source: Sparkflows documentation, MLOps admin guide, I(Online model serving): C(local) needs the tracking URL alone, C(remote)
+SSH from Sparkflows to the MLflow host as well, C(fire_mlops_server) the host and port of the MLOps server.
+"""
+
+from __future__ import annotations
+
+import typing as t
+import urllib.parse
+
+MODES = ("local", "remote", "fire_mlops_server")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_SSH = ("ssh_user", "ssh_host", "ssh_key_path", "ssh_key_vault_reference")
+_NEEDS = {
+    "local": ("tracking_url",),
+    "remote": ("tracking_url", "ssh_user", "ssh_host"),
+    "fire_mlops_server": ("tracking_url", "mlops_host", "mlops_port"),
+}
+_REFUSES = {"local": ("mlops_host",) + _SSH, "remote": ("mlops_host",), "fire_mlops_server": ()}
+_WHY = {
+    "local": "Sparkflows and MLflow run on one machine",
+    "remote": "Sparkflows reaches the MLflow host by SSH and not through an MLOps server",
+}
+
+
+def problems(options: t.Mapping[str, t.Any], prefix: str = "") -> list[str]:
+    """Sentences for what the chosen mode lacks, and for what can't go together with it.
+
+    :param options: option name to value; an empty value is none. Without a C(deploy_mode) nothing is asked for.
+    :param prefix: what stands before the options' names where the admin gives them.
+    """
+    mode = options.get("deploy_mode")
+    if not mode:
+        return []
+    if mode not in MODES:
+        return ["%sdeploy_mode is '%s'; it must be one of %s." % (prefix, mode, ", ".join(MODES))]
+    sentences = []
+    missing = [prefix + name for name in _NEEDS[mode] if not options.get(name)]
+    if mode == "remote" and not (options.get("ssh_key_path") or options.get("ssh_key_vault_reference")):
+        missing.append("%sssh_key_path or %sssh_key_vault_reference" % (prefix, prefix))
+    if missing:
+        sentences.append("The deploy mode %s needs %s. Give %s." % (mode, ", ".join(missing), "it" if len(missing) == 1 else "them"))
+    given = [prefix + name for name in _REFUSES[mode] if options.get(name)]
+    if given:
+        sentences.append(
+            "The deploy mode %s contradicts %s: in it %s. Take %s out, or choose another mode."
+            % (mode, ", ".join(given), _WHY[mode], "it" if len(given) == 1 else "them")
+        )
+    host = _host_of(options.get("tracking_url"))
+    if mode != "local" and host in _LOOPBACK:
+        sentences.append(
+            "The deploy mode %s contradicts the %stracking_url %s: in it MLflow runs on another machine, which Sparkflows reaches by name or address."
+            % (mode, prefix, options["tracking_url"])
+        )
+    return sentences
+
+
+def _host_of(url: t.Any) -> str | None:
+    try:
+        return urllib.parse.urlsplit(url).hostname if isinstance(url, str) else None
+    except ValueError:
+        return None
