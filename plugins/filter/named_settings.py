@@ -20,7 +20,7 @@ author:
 positional: _input, names
 options:
   _input:
-    description: Values by option, such as V({"tracking_url": "https://mlflow.example.com"}).
+    description: Values by option.
     type: dict
     required: true
   names:

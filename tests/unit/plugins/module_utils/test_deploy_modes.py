@@ -49,8 +49,10 @@ def test_what_fits(options: dict[str, t.Any]) -> None:
             {"deploy_mode": "fire_mlops_server", "tracking_url": "http://localhost:5000", "mlops_host": "h"},
             [
                 "The deploy mode fire_mlops_server needs x_mlops_port. Give it.",
-                "The deploy mode fire_mlops_server contradicts the x_tracking_url http://localhost:5000: in it MLflow runs on another machine, "
-                "which Sparkflows reaches by name or address.",
+                (
+                    "The deploy mode fire_mlops_server contradicts the x_tracking_url http://localhost:5000: in it MLflow runs on another machine, "
+                    "which Sparkflows reaches by name or address."
+                ),
             ],
         ),
     ],
