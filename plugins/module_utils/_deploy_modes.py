@@ -18,12 +18,18 @@ import urllib.parse
 MODES = ("local", "remote", "fire_mlops_server")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SSH = ("ssh_user", "ssh_host", "ssh_key_path", "ssh_key_vault_reference")
-_NEEDS = {
-    "local": ("tracking_url",),
-    "remote": ("tracking_url", "ssh_user", "ssh_host"),
-    "fire_mlops_server": ("tracking_url", "mlops_host", "mlops_port"),
+#: What each mode needs; of several options in one place, one is enough.
+NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "local": (("tracking_url",),),
+    "remote": (("tracking_url",), ("ssh_user",), ("ssh_host",), ("ssh_key_path", "ssh_key_vault_reference")),
+    "fire_mlops_server": (("tracking_url",), ("mlops_host",), ("mlops_port",)),
 }
-_REFUSES = {"local": ("mlops_host",) + _SSH, "remote": ("mlops_host",), "fire_mlops_server": ()}
+#: What contradicts it.
+REFUSES: dict[str, tuple[str, ...]] = {
+    "local": ("mlops_host", "mlops_port") + _SSH,
+    "remote": ("mlops_host", "mlops_port"),
+    "fire_mlops_server": (),
+}
 _WHY = {
     "local": "Sparkflows and MLflow run on one machine",
     "remote": "Sparkflows reaches the MLflow host by SSH and not through an MLOps server",
@@ -42,12 +48,10 @@ def problems(options: t.Mapping[str, t.Any], prefix: str = "") -> list[str]:
     if mode not in MODES:
         return ["%sdeploy_mode is '%s'; it must be one of %s." % (prefix, mode, ", ".join(MODES))]
     sentences = []
-    missing = [prefix + name for name in _NEEDS[mode] if not options.get(name)]
-    if mode == "remote" and not (options.get("ssh_key_path") or options.get("ssh_key_vault_reference")):
-        missing.append("%sssh_key_path or %sssh_key_vault_reference" % (prefix, prefix))
+    missing = [" or ".join(prefix + name for name in names) for names in NEEDS[mode] if not any(options.get(name) for name in names)]
     if missing:
         sentences.append("The deploy mode %s needs %s. Give %s." % (mode, ", ".join(missing), "it" if len(missing) == 1 else "them"))
-    given = [prefix + name for name in _REFUSES[mode] if options.get(name)]
+    given = [prefix + name for name in REFUSES[mode] if options.get(name)]
     if given:
         sentences.append(
             "The deploy mode %s contradicts %s: in it %s. Take %s out, or choose another mode."

@@ -15,6 +15,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import socket
 import ssl
 import time
@@ -45,8 +46,11 @@ class HttpError(ClientError):
     """A request that failed.
 
     ``status`` is the HTTP status, or ``None`` when no answer came; ``code`` the server's own word for the
-    error, where it gives one (``RESOURCE_DOES_NOT_EXIST``, ``port_taken``); ``reason`` the server's message.
+    error, where it gives one (``RESOURCE_DOES_NOT_EXIST``, ``port_taken``); ``reason`` the server's message, or the
+    place that a redirect leads to. ``may_pass`` is true for a failure that can be over a moment later.
     """
+
+    may_pass = False
 
     def __init__(self, message: str, status: t.Optional[int] = None, code: str = "", reason: str = "") -> None:
         super().__init__(message)
@@ -211,26 +215,44 @@ class Client:
         headers: t.Optional[t.Mapping[str, str]] = None,
         timeout: t.Optional[float] = None,
         retries: t.Optional[int] = None,
+        into: t.Optional[t.BinaryIO] = None,
     ) -> Answer:
-        """Send a request and return its answer; :class:`HttpError` for everything but a 2xx."""
+        """Send a request and return its answer; :class:`HttpError` for everything but a 2xx.
+
+        With ``into`` the body is written to this file, however large it is.
+        """
         left = self.retries if retries is None else retries
         while True:
             try:
-                return self._once(method, path, data, headers, self.timeout if timeout is None else timeout)
+                return self._once(method, path, data, headers, self.timeout if timeout is None else timeout, into)
             except _Passing as passing:
                 if left <= 0 or not (method == "GET" or passing.unsent):
                     raise passing.error from None
             left -= 1
             time.sleep(self.retry_delay)
 
-    def _once(self, method: str, path: str, data: t.Optional[bytes], headers: t.Optional[t.Mapping[str, str]], timeout: float) -> Answer:
+    def _once(
+        self,
+        method: str,
+        path: str,
+        data: t.Optional[bytes],
+        headers: t.Optional[t.Mapping[str, str]],
+        timeout: float,
+        into: t.Optional[t.BinaryIO],
+    ) -> Answer:
         start = time.monotonic()
         try:
             response = self._opener.open(
                 method, self.url + path, data=data, headers=dict(self._headers, **(headers or {})), timeout=timeout
             )
             with response:
-                body = response.read(MAX_ANSWER_BYTES + 1)
+                if into is None:
+                    body = response.read(MAX_ANSWER_BYTES + 1)
+                else:
+                    body = b""
+                    into.seek(0)
+                    into.truncate()
+                    shutil.copyfileobj(response, into, 1 << 20)
                 if len(body) <= MAX_ANSWER_BYTES and response.length:
                     raise http.client.IncompleteRead(body, response.length)
         except urllib.error.HTTPError as error:
@@ -265,6 +287,7 @@ class Client:
                 "%s answered %s to %s and points to %s. Redirects are not followed: if that is its new address, set %s to it; if it is a login page, check %s."
                 % (where, status, asked, location, self.option, self.credentials),
                 status=status,
+                reason=location,
             )
         try:
             body = error.read(1024 * 1024)
@@ -309,6 +332,7 @@ class _Passing(Exception):
 
     def __init__(self, error: HttpError, unsent: bool = False) -> None:
         super().__init__(str(error))
+        error.may_pass = True
         self.error = error
         self.unsent = unsent
 
@@ -320,7 +344,7 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _server_words(body: bytes) -> tuple[str, str]:
-    """The code and message of an error answer: MLflow's flat shape, the agent's nested one, else plain text."""
+    """The code and message of an error answer: MLflow's flat shape, the agent's nested one, OAuth's, else plain text."""
     text = body.decode("utf-8", "replace").strip()
     try:
         answer = json.loads(text)
@@ -330,6 +354,8 @@ def _server_words(body: bytes) -> tuple[str, str]:
         nested = answer.get("error")
         if isinstance(nested, dict):
             return str(nested.get("code", "")), str(nested.get("message", ""))
+        if "error_description" in answer:
+            return str(nested or ""), str(answer["error_description"])
         return str(answer.get("error_code", "")), str(answer.get("message") or nested or "")
     return "", text[:300]
 

@@ -123,6 +123,9 @@ def sparkflows_errors(values):
         )
     if state == "present":
         options = {name[len("sparkflows_"):]: value for name, value in values.items() if name.startswith("sparkflows_")}
+        # The port has a default, which says nothing about the mode.
+        if options.get("deploy_mode") != "fire_mlops_server":
+            options.pop("mlops_port", None)
         sentences += _deploy_modes.problems(options, "sparkflows_")
     return sentences
 

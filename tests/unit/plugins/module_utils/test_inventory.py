@@ -180,6 +180,7 @@ SPARKFLOWS = {
     "sparkflows_token": "t",
     "sparkflows_deploy_mode": "local",
     "sparkflows_tracking_url": "http://127.0.0.1:5000",
+    "sparkflows_mlops_port": 8086,
 }
 
 

@@ -1,0 +1,262 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What sparkflows_workflow_run does with the double: every way to name a workflow, every end of an execution."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+
+import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_workflows as workflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
+
+EXECUTE = "POST /api/v1/workflow/execute"
+UUID = "6f1c0f3e-8a43-4b2e-9d0a-0d3f4c6b2a11"
+
+
+class Run:
+    """Runs the module's work; `number` is the id of the workflow that `add` made last, `create` the newer call that starts it."""
+
+    def __init__(self, double):
+        self.double = double
+        self.number = 0
+
+    @property
+    def create(self):
+        return "/api/v1/create/workflowexecution/%d" % self.number
+
+    def door(self, method, path, body=None):
+        """A call of the double's control interface."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.double.url + "/_double/" + path, data, {"Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def add(self, *statuses, name="Score Churn / EU", **script):
+        script = dict(script, **({"statuses": list(statuses)} if statuses else {}))
+        self.number = self.door("POST", "workflows", {"workflow": {"name": name, "uuid": UUID}, "script": script})["id"]
+
+    def executions(self):
+        """Executions of that workflow as the double keeps them."""
+        return [each for each in self.door("GET", "executions") if each["record"]["analysisFlowId"] == self.number]
+
+    def __call__(self, check_mode=False, **given):
+        defaults = {
+            "sparkflows_url": self.double.url, "sparkflows_token": self.double.token, "sparkflows_username": None, "sparkflows_password": None,
+            "sparkflows_auth": "auto", "oauth_client_id": "sparkflows", "oauth_client_secret": None, "retries": 0, "retry_delay": 0, "rate_limit": None,
+            "validate_certs": True, "ca_path": None, "use_proxy": False, "timeout": 30,
+            "workflow_id": None, "workflow_uuid": None, "workflow_name": None, "parameters": "", "api": "create", "user": "admin", "wait": True,
+            "wait_timeout": 60, "poll_interval": 0.01, "kill_on_timeout": False, "results": True,
+        }  # fmt: skip
+        params = dict(defaults, **given)
+        self.double.reset_counters()
+        return workflows.run(params, Sparkflows(params), check_mode)
+
+    def refused(self, *args, **given):
+        with pytest.raises(ClientError) as caught:
+            self(*args, **given)
+        return caught.value
+
+    def requests(self):
+        return self.double.counters()["by_path"]
+
+
+@pytest.fixture
+def run(sparkflows_double):
+    return Run(sparkflows_double)
+
+
+@pytest.mark.parametrize("given", [{"workflow_id": None}, {"workflow_uuid": UUID}, {"workflow_name": "Score Churn / EU"}])
+def test_a_run_that_completes(run, given):
+    run.add("STARTING", "RUNNING", "COMPLETED", results=["0.25"])
+    given = {option: value or run.number for option, value in given.items()}
+    workflow = {"id": run.number, "uuid": UUID, "name": "Score Churn / EU"}
+    assert run(True, **given) == {
+        "changed": True, "workflow": workflow, "execution_id": None, "status": None, "results": None, "msg": "Would run the workflow %d." % run.number,
+    }  # fmt: skip
+    assert run.double.counters()["writes"] == 0
+    result = run(**given, parameters="day=1")
+    (found,) = result.pop("results")
+    assert (found["result"], found["nodeId"]) == ("0.25", "1")
+    (execution,) = run.executions()
+    assert result == {"changed": True, "workflow": workflow, "execution_id": execution["record"]["id"], "status": "COMPLETED"}
+    assert execution["parameters"] == "day=1"
+    assert run.requests()["POST " + run.create] == 1
+    assert run.double.counters()["writes"] == 1
+
+
+@pytest.mark.parametrize("api, called", [("create", ""), ("execute", EXECUTE), ("auto", "")])
+def test_which_call_starts_it(run, api, called):
+    run.add()
+    assert run(workflow_id=run.number, api=api, user="admin" if api != "execute" else None, parameters="x")["status"] == "COMPLETED"
+    assert (called or "POST " + run.create) in run.requests()
+    (execution,) = run.executions()
+    assert execution["parameters"] == "x"
+
+
+@pytest.mark.parametrize("status", [404, 405])
+def test_the_older_call_where_there_is_no_newer_one(run, status):
+    run.add()
+    run.double.faults(answers=[{"answer": status, "path": "/api/v1/create", "times": None}])
+    assert run(workflow_id=run.number, api="auto")["status"] == "COMPLETED"
+    assert (run.requests()["POST " + run.create], run.requests()[EXECUTE]) == (1, 1)
+    assert str(run.refused(workflow_id=run.number)).startswith("Sparkflows at %s answered %d to POST %s." % (run.double.url, status, run.create))
+
+
+def test_another_refusal_is_no_reason_to_try_the_older_call(run):
+    run.add()
+    run.double.faults(answers=[{"answer": 500, "path": "/api/v1/create"}])
+    run.refused(workflow_id=run.number, api="auto")
+    assert EXECUTE not in run.requests()
+
+
+@pytest.mark.parametrize(
+    "status, words",
+    [
+        ("FAILED", "failed"), ("KILLED", "was killed"), ("STOPPED", "was stopped"), ("TIMEOUT", "ran into the time limit of the server"),
+        ("SKIPPED", "was skipped"),
+    ],
+)
+def test_a_run_that_ends_badly(run, status, words):
+    run.add("RUNNING", status, log="\n".join("line %d" % number for number in range(40)))
+    error = run.refused(workflow_id=run.number)
+    number = error.result["execution_id"]
+    lines = ["line %d" % line for line in range(10, 40)]
+    assert str(error) == "Execution %d of the workflow %s.\nThe end of its log:\n%s" % (number, words, "\n".join("  " + line for line in lines))
+    assert (error.result["status"], error.result["log"], error.result["changed"], error.result["results"]) == (status, lines, True, None)
+
+
+def test_a_run_that_ends_badly_without_a_log(run):
+    run.add("FAILED")
+    run.double.faults(answers=[{"answer": 500, "path": "/api/v1/workflow-executions", "skip": 1}])
+    error = run.refused(workflow_id=run.number)
+    assert str(error) == "Execution %d of the workflow failed." % error.result["execution_id"]
+    assert error.result["log"] == []
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_a_run_that_takes_too_long(run, kill):
+    run.add("RUNNING", log="still at it\n")
+    error = run.refused(workflow_id=run.number, wait_timeout=1, kill_on_timeout=kill)
+    number = error.result["execution_id"]
+    told = " It was told to end." if kill else ""
+    begin = "Execution %d of the workflow is RUNNING after the 1 seconds that wait_timeout allows." % number
+    assert str(error) == begin + told + "\nThe end of its log:\n  still at it"
+    (execution,) = run.executions()
+    assert execution["script"]["statuses"] == (["KILLED"] if kill else ["RUNNING"])
+
+
+def test_not_waiting(run):
+    run.add("STARTING", "FAILED")
+    result = run(workflow_id=run.number, wait=False)
+    assert (result["status"], result["results"]) == ("STARTING", None)
+    assert sum(run.requests().values()) == 3
+
+
+def test_without_results(run):
+    run.add("COMPLETED")
+    assert run(workflow_id=run.number, results=False)["results"] is None
+    assert not any("results" in path for path in run.requests())
+
+
+def test_results_of_an_older_release(run):
+    run.add("COMPLETED", results=["1"])
+    run.double.faults(answers=[{"answer": 404, "path": "/api/v1/execution-results"}])
+    assert [each["result"] for each in run(workflow_id=run.number)["results"]] == ["1"]
+
+
+def test_an_execution_that_cannot_be_followed(run):
+    run.add()
+    run.double.faults(answers=[{"answer": 503, "path": "/api/v1/workflow-executions", "times": None}])
+    error = run.refused(workflow_id=run.number)
+    assert str(error).startswith("Execution %d of the workflow was started, but cannot be followed. Sparkflows at " % error.result["execution_id"])
+    assert error.result["changed"] is True
+
+
+def test_a_moment_of_trouble_is_not_seen(run):
+    run.add("RUNNING", "RUNNING", "COMPLETED")
+    run.double.faults(answers=[{"answer": 503, "path": "/api/v1/workflow-executions", "skip": 1}])
+    assert run(workflow_id=run.number, retries=1)["status"] == "COMPLETED"
+
+
+def test_a_start_without_an_answer_is_not_repeated(run):
+    run.add()
+    run.double.faults(answers=[{"answer": "drop_answer", "path": "/api/v1/create"}])
+    error = run.refused(workflow_id=run.number, retries=5)
+    assert str(error).endswith(" Whether it acted on POST %s is unknown." % run.create)
+    assert len(run.executions()) == 1
+
+
+@pytest.mark.parametrize(
+    "given, kind, value",
+    [({"workflow_id": 4711}, "id", "4711"), ({"workflow_uuid": "x-y"}, "uuid", "x-y"), ({"workflow_name": "No / such"}, "name", "No / such")],
+)
+def test_a_workflow_that_is_not_there(run, given, kind, value):
+    for check_mode in (True, False):
+        assert str(run.refused(check_mode, **given)) == (
+            "Sparkflows at %s has no workflow with the %s %s. Check workflow_%s, and that its user may see the project." % (run.double.url, kind, value, kind)
+        )
+    assert run.double.counters()["writes"] == 0
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        ({"wait_timeout": 0}, "wait_timeout is 0; it must be at least 1."),
+        ({"workflow_id": 0}, "workflow_id is 0; it must be at least 1."),
+        ({"poll_interval": 0}, "poll_interval is 0; it must be a number of seconds above 0."),
+        ({"workflow_name": " "}, "workflow_name is empty; name a workflow."),
+        ({"user": None}, "api is create, which has to name the user that the run belongs to. Give user, or sparkflows_username."),
+    ],
+)
+def test_bad_options(run, given, expected):
+    assert str(run.refused(**given)) == expected
+    assert run.requests() == {}
+
+
+# What other releases may answer.
+
+
+def answered(http_server, **given):
+    run = Run(type("Server", (), {"url": http_server.url, "token": "x", "reset_counters": lambda self: None})())
+    return run(**given)
+
+
+def test_several_workflows_of_one_name(http_server):
+    http_server.route("GET", "/api/v1/workflows/name/a", [{"id": 1}, {"id": 2}])
+    with pytest.raises(ClientError) as caught:
+        answered(http_server, workflow_name="a")
+    assert str(caught.value) == (
+        "Several workflows on Sparkflows at %s have the name a: their ids are 1, 2. Give one as workflow_id." % http_server.url
+    )
+    http_server.route("GET", "/api/v1/workflows/name/a", [])
+    with pytest.raises(ClientError, match="has no workflow with the name a"):
+        answered(http_server, workflow_name="a")
+    http_server.route("GET", "/api/v1/workflows/name/a", {"workflow": {}})
+    with pytest.raises(ClientError, match="tells no id of the workflow a. Give its id as workflow_id."):
+        answered(http_server, workflow_name="a")
+
+
+@pytest.mark.parametrize("answer", [b"162", b'"162"\n', 162, {"id": 162}, {"executionId": "162"}])
+@pytest.mark.parametrize("status", [b"COMPLETED", b'"COMPLETED"', 2, {"status": 2, "name": "x"}])
+def test_forms_of_answers(http_server, answer, status):
+    http_server.route("GET", "/api/v1/workflows/1", {"name": "x"})
+    http_server.route("POST", "/api/v1/create/workflowexecution/1", (200, answer))
+    http_server.route("GET", "/api/v1/workflow-executions/162/status", (200, status))
+    http_server.route("GET", "/api/v1/execution-results/workflow-executions/162/resultType/2", [])
+    assert answered(http_server, workflow_id=1)["execution_id"] == 162
+    assert http_server.requests[1].json() == {"userName": "admin", "workflowParameters": ""}
+
+
+def test_a_start_that_tells_no_id(http_server):
+    http_server.route("GET", "/api/v1/workflows/1", {"name": "x"})
+    http_server.route("POST", "/api/v1/create/workflowexecution/1", b"started")
+    with pytest.raises(ClientError) as caught:
+        answered(http_server, workflow_id=1)
+    assert str(caught.value) == (
+        "Sparkflows at %s answered POST /api/v1/create/workflowexecution/1 without the id of an execution."
+        " Look into its list of executions for whether one was started." % http_server.url
+    )
