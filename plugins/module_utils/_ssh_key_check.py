@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# For use inside this collection only.
+
+"""From the parameters of ssh_key_check and ssh_private_key to all that is to be said about the key."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _ssh_login
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import Finding, Report, examine, policy_of
+from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import obtain
+
+#: What a module returns of a report.
+PUBLIC = ("type", "bits", "format", "fingerprint", "public_key", "comment")
+
+
+def report_on(params: t.Mapping[str, t.Any], unattended: bool = False) -> Report:
+    """Read the key once and examine it. `Problem` when the options or the source cannot be used."""
+    policy = policy_of(params, unattended)
+    obtained = obtain(params)
+    report = examine(
+        obtained.content,
+        obtained.what,
+        policy,
+        passphrase=params.get("passphrase"),
+        public_key=params["public_key"],
+        certificate=params["certificate"],
+        on_disk=params["source"] == "disk",
+    )
+    report.findings[:0] = [Finding(code, sentence) for code, sentence in obtained.findings]
+    return report
+
+
+def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The result of ssh_key_check."""
+    known = _ssh_login.check_params(params)
+    report = report_on(params)
+    login = None
+    if known is not None:
+        attempt = _ssh_login.Login(params, known, report)
+        if report.loaded is None:
+            report.find("login_impossible", "The login at %s was not tried, because the key cannot be used." % attempt.where)
+        else:
+            attempt.attempt()
+        report.findings.extend(attempt.findings)
+        login = attempt.result
+    result = {name: getattr(report, name) for name in PUBLIC}
+    return dict(result, findings=[dict(finding._asdict()) for finding in report.findings], login=login)

@@ -1,0 +1,172 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ssh_private_key
+short_description: Place a checked private SSH key on a host
+version_added: "1.0.0"
+description:
+  - Reads a private key B(on the controller), from disk or from a key vault, once. Checks it as M(sparkflows.mlops.ssh_key_check) does, and
+    refuses it with all findings before the host is contacted.
+  - Makes O(dest) on the host equal that key, with the mode V(0600), in one step. The folder is made with the mode V(0700) when it is missing, and
+    refused when others can read it or when its group or others can write it. Symbolic links are refused.
+  - A key that is protected by a passphrase is refused, because a service could not use it.
+  - A run that was interrupted anywhere is completed by the next one.
+author:
+  - Sparkflows MLOps collection contributors (!UNKNOWN)
+extends_documentation_fragment:
+  - sparkflows.mlops._attributes
+  - sparkflows.mlops._key_source
+  - sparkflows.mlops._key_source.policy
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Shows fingerprints, mode, owner and group, and nothing of the key itself.
+  idempotent:
+    support: full
+options:
+  dest:
+    description:
+      - The file on the host. The folder that holds the file's folder has to exist.
+    type: path
+    required: true
+  owner:
+    description:
+      - The user that the file, and the folder when it is made, belong to. Without it, the user that runs the module.
+    type: str
+  group:
+    description:
+      - The group of the file, and of the folder when it is made. Without it, the primary group of O(owner).
+    type: str
+  state:
+    description:
+      - With V(present) the key is in O(dest).
+      - With V(absent) O(dest) is removed, whatever key is in it, and no source is read. The folder stays.
+    type: str
+    choices: [present, absent]
+    default: present
+  content:
+    description:
+      - The private key itself, which is filled in on the controller after it was read from O(source) and checked. A task that sets it is refused.
+    type: str
+requirements:
+  - On the controller, cryptography, and the libraries of the source that M(sparkflows.mlops.ssh_key_check) names.
+notes:
+  - O(path), O(ca_path) and all that is taken from the environment are those of the controller.
+  - The options about the source stay on the controller. The host is given the key alone, over Ansible's own connection.
+  - A line break that is missing at the end of a secret in a vault is appended, because OpenSSH does not read the key without it.
+seealso:
+  - module: sparkflows.mlops.ssh_key_check
+"""
+
+EXAMPLES = r"""
+- name: Place a key out of HashiCorp Vault or OpenBao
+  sparkflows.mlops.ssh_private_key:
+    source: hashicorp_vault
+    vault_url: https://vault.example.com:8200
+    vault_token: "{{ vault_token }}"
+    secret_name: sparkflows/ssh
+    secret_field: private_key
+    dest: /home/sparkflows/.ssh/sparkflows_mlops
+    owner: sparkflows
+    group: sparkflows
+  register: key
+
+- name: Show which one it is
+  ansible.builtin.debug:
+    msg: "{{ key.type }} {{ key.fingerprint }}"
+
+- name: Place a key that is on the controller, in a format that older SSH libraries for Java read
+  sparkflows.mlops.ssh_private_key:
+    path: "{{ inventory_dir }}/keys/sparkflows_mlops"
+    allowed_formats: [pem]
+    dest: /home/sparkflows/.ssh/sparkflows_mlops
+    owner: sparkflows
+
+- name: Take it away
+  sparkflows.mlops.ssh_private_key:
+    dest: /home/sparkflows/.ssh/sparkflows_mlops
+    state: absent
+"""
+
+RETURN = r"""
+fingerprint:
+  description: Fingerprint of the key. C(null) with O(state=absent), like the following values but the last.
+  returned: success
+  type: str
+  sample: SHA256:oPhBPdEAqBWTaS1v5tOnj5WJpgGrmpZWWmgCKVJYJTE
+public_key:
+  description: The public key, as a line for authorized_keys.
+  returned: success
+  type: str
+  sample: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGc0VZ1bH0xVYhRNLyb2JzOXKsFa5rAhyPrUNCsPS4Lr sparkflows
+type:
+  description: Type of the key.
+  returned: success
+  type: str
+  sample: ed25519
+bits:
+  description: Size of the key.
+  returned: success
+  type: int
+  sample: 256
+previous_fingerprint:
+  description: Fingerprint of the key that was in O(dest) before. C(null) when there was none, or one that ssh-keygen on the host cannot read.
+  returned: success
+  type: str
+  sample: SHA256:oPhBPdEAqBWTaS1v5tOnj5WJpgGrmpZWWmgCKVJYJTE
+findings:
+  description: All that is wrong with the key, each with C(code) and C(sentence), as M(sparkflows.mlops.ssh_key_check) returns it.
+  returned: when the key is refused
+  type: list
+  elements: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_file import KeyFile
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import fingerprint, parse_public_key, policy_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import source_argument_spec
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=dict(
+            source_argument_spec(),
+            **policy_argument_spec(),
+            dest={"type": "path", "required": True},
+            owner={"type": "str"},
+            group={"type": "str"},
+            state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+            # The action plugin sets this, and public_key to the public half.
+            content={"type": "str", "no_log": True},
+        ),
+        supports_check_mode=True,
+    )
+    params = module.params
+    try:
+        if params["state"] == "absent":
+            # Whose it was does not matter any more, and they may be gone.
+            result = KeyFile(params["dest"], None, None, module.check_mode).remove()
+        else:
+            file = KeyFile(params["dest"], params["owner"], params["group"], module.check_mode)
+            result = file.make(params["content"].encode("utf-8"), fingerprint(parse_public_key(params["public_key"])))
+    except Problem as problem:
+        module.fail_json(msg=str(problem))
+    except OSError as error:
+        module.fail_json(msg="%s: %s. Check the space and the permissions there." % (params["dest"], error.strerror))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
