@@ -20,13 +20,15 @@ class TooSlow(Exception):
     """A program did not end in time; it was killed, and all that it had started in its process group."""
 
 
-def start(argv: t.Sequence[str], environment: dict[str, str], separate_errors: bool = False, **options: t.Any) -> subprocess.Popen[bytes]:
-    """Start a program that reads nothing; its output, and by default its errors in between, come through `stdout`."""
+def start(
+    argv: t.Sequence[str], environment: dict[str, str], separate_errors: bool = False, stdin: int = subprocess.DEVNULL, **options: t.Any
+) -> subprocess.Popen[bytes]:
+    """Start a program that by default reads nothing; its output, and by default its errors in between, come through `stdout`."""
     # AnsibleModule.run_command would pass on Ansible's own environment, and knows no time limit.
     return subprocess.Popen(  # pylint: disable=ansible-bad-function
         argv,
         env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if separate_errors else subprocess.STDOUT,
         start_new_session=True,
@@ -35,15 +37,26 @@ def start(argv: t.Sequence[str], environment: dict[str, str], separate_errors: b
 
 
 def run(
-    argv: t.Sequence[str], environment: dict[str, str] | None = None, timeout: float = 60, cwd: str = "/", pass_fds: t.Sequence[int] = ()
+    argv: t.Sequence[str],
+    environment: dict[str, str] | None = None,
+    timeout: float = 60,
+    cwd: str = "/",
+    pass_fds: t.Sequence[int] = (),
+    text: str | None = None,
 ) -> tuple[int, str]:
-    """The exit status of a program and all that it printed.
+    """The exit status of a program and all that it printed. It reads `text`, or nothing.
 
     Without `environment` it gets a plain one. Raises `OSError` when it can't be started and `TooSlow` after `timeout` seconds.
     """
-    process = start(argv, {"PATH": PATH, "LC_ALL": "C"} if environment is None else environment, cwd=cwd, pass_fds=pass_fds)
+    process = start(
+        argv,
+        {"PATH": PATH, "LC_ALL": "C"} if environment is None else environment,
+        stdin=subprocess.DEVNULL if text is None else subprocess.PIPE,
+        cwd=cwd,
+        pass_fds=pass_fds,
+    )
     try:
-        output = process.communicate(timeout=timeout)[0]
+        output = process.communicate(None if text is None else text.encode("utf-8"), timeout=timeout)[0]
     except subprocess.TimeoutExpired:
         raise TooSlow("%s did not end within %d seconds" % (argv[0], timeout)) from None
     finally:
