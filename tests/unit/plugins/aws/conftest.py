@@ -21,6 +21,8 @@ import botocore.loaders
 import pytest
 from moto.server import ThreadedMotoServer
 
+from testbed import debian
+from testbed.common import TestbedError
 from tests.unit.plugins.aws.cloud import Cloud
 
 
@@ -50,10 +52,12 @@ def registry_program(tmp_path_factory: pytest.TempPathFactory) -> str:
     kept = cache / "docker-registry"
     if not kept.is_file():
         folder = tmp_path_factory.mktemp("package")
-        for command in (["apt-get", "download", "docker-registry"], ["sh", "-c", "dpkg-deb --extract docker-registry_*.deb ."]):
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
-            if done.returncode:
-                pytest.fail("These tests push to a real registry. Install docker-registry, or let apt fetch it:\n" + done.stderr, pytrace=False)
+        try:
+            debs = debian.download_with_dependencies(["docker-registry"], "bookworm", folder / "apt")
+        except TestbedError as error:
+            pytest.fail("These tests push to a real registry. Install docker-registry, or let apt fetch it. %s" % error, pytrace=False)
+        [package] = [deb for deb in debs if deb.name.startswith("docker-registry_")]
+        subprocess.run(["dpkg-deb", "--extract", package, folder], check=True, timeout=300)
         cache.mkdir(parents=True, exist_ok=True)
         scratch = cache / ("docker-registry.%s" % uuid.uuid4().hex)
         shutil.copy(folder / "usr/bin/docker-registry", scratch)
