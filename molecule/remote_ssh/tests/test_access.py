@@ -1,0 +1,233 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Sparkflows host logs in to MLflow hosts with the key that a vault holds, whatever happens to the runs that see to it.
+
+The tests go on from each other in this order: as converged, refused, rotated, failing, taken away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hvac
+import pytest
+from testinfra.host import Host
+
+SCENARIO = Path(__file__).resolve().parent.parent
+ROOT = SCENARIO.parent.parent
+sys.path.insert(0, str(SCENARIO))
+import vault  # noqa: E402
+
+USER = "sparkflows-ssh"
+KEY = "/home/sparkflows/.ssh/sparkflows_mlops"
+PINS = "/home/sparkflows/.ssh/known_hosts"
+ENTRIES = f"/home/{USER}/.ssh/authorized_keys"
+FOREIGN = "# somebody's own\n"
+
+
+@pytest.fixture(scope="module")
+def sparkflows(on: Callable[[str], Host]) -> Host:
+    return on("sparkflows")
+
+
+@pytest.fixture(scope="module")
+def targets(on: Callable[[str], Host], containers: dict[str, dict[str, str]]) -> list[tuple[Host, str, int]]:
+    """The MLflow hosts, and the address and port by which Sparkflows reaches them."""
+    return [(on("debian13"), "debian13", 22), (on("debian12"), containers["debian12"]["address"], 2222)]
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[str, str]:
+    """Where the vault is and how to log in to it."""
+    cache = Path(os.environ.get("SPARKFLOWS_MLOPS_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sparkflows-mlops")
+    return dict(json.loads((cache / "testbeds" / "molecule-remote-ssh" / "vault.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def rotate(known: dict[str, str]) -> Callable[[], str]:
+    """Put a new key into the vault; returns it."""
+    return lambda: vault.put_key(hvac.Client(url=known["url"], token=known["token"]))
+
+
+def login(sparkflows: Host, address: str, port: int) -> str:
+    """The name of the user that a login as Sparkflows would do it ends up as, or what went wrong."""
+    options = f"-F none -i {KEY} -oBatchMode=yes -oIdentitiesOnly=yes -oStrictHostKeyChecking=yes -oUserKnownHostsFile={PINS} -oConnectTimeout=5"
+    result = sparkflows.run(f"runuser -u sparkflows -- ssh -n {options} -p {port} {USER}@{address} id -un")
+    return str(result.stdout.strip() or result.stderr)
+
+
+def works(sparkflows: Host, targets: list[tuple[Host, str, int]]) -> bool:
+    return all(login(sparkflows, address, port) == USER for dummy, address, port in targets)
+
+
+def entries(host: Host) -> list[str]:
+    return str(host.file(ENTRIES).content_string).splitlines()
+
+
+def public_half(sparkflows: Host, path: str = KEY) -> str:
+    return " ".join(sparkflows.check_output("ssh-keygen -y -f %s", path).split()[:2])
+
+
+# --------------------------------------------------------------------------------------------------------- as converged
+
+
+def test_login_is_proved_and_ends_as_an_unprivileged_user(sparkflows: Host, targets: Any) -> None:
+    for host, address, port in targets:
+        assert login(sparkflows, address, port) == USER
+        assert host.check_output("id -Gn %s", USER) == USER
+        assert host.check_output("getent shadow %s", USER).split(":")[1] == "*"
+
+
+def test_files_are_private(sparkflows: Host, targets: Any) -> None:
+    assert sparkflows.check_output("stat -c '%%a %%U %%G' %s %s %s", "/home/sparkflows/.ssh", KEY, PINS).splitlines() == [
+        "700 sparkflows sparkflows", "600 sparkflows sparkflows", "600 sparkflows sparkflows"
+    ]  # fmt: skip
+    assert sparkflows.check_output("ls -A /home/sparkflows/.ssh").split() == ["known_hosts", "sparkflows_mlops"]
+    for host, _address, _port in targets:
+        assert host.check_output("stat -c '%%a %%U %%G' %s %s", f"/home/{USER}/.ssh", ENTRIES).splitlines() == [f"700 {USER} {USER}", f"600 {USER} {USER}"]
+        assert host.check_output("ls -A %s", f"/home/{USER}/.ssh") == "authorized_keys"
+
+
+def test_entry_holds_what_was_asked(sparkflows: Host, targets: Any, containers: dict[str, dict[str, str]]) -> None:
+    entry = f'from="{containers["sparkflows"]["address"]}",no-agent-forwarding,no-X11-forwarding {public_half(sparkflows)} sparkflows-mlops:sparkflows'
+    assert [entries(host) for host, _address, _port in targets] == [[entry], [entry]]
+
+
+def test_host_keys_are_those_of_the_hosts(sparkflows: Host, targets: Any) -> None:
+    pinned = sparkflows.file(PINS).content_string.splitlines()
+    expected = []
+    for host, address, port in targets:
+        key = " ".join(host.file("/etc/ssh/ssh_host_ed25519_key.pub").content_string.split()[:2])
+        expected.append(f"{address if port == 22 else f'[{address}]:{port}'} {key}")
+    assert pinned == ["# BEGIN sparkflows-mlops", *sorted(expected), "# END sparkflows-mlops"]
+
+
+# -------------------------------------------------------------------------------------------------------------- refused
+
+
+BAD = {
+    "switch as text": ({"ssh_access_create_user": "yes"}, "ssh_access_create_user must be true or false, not a text."),
+    "unknown host": ({"ssh_access_targets": [{"host": "debian11", "address": "debian11"}]}, "ssh_access_targets has {\"host\": \"debian11\""),
+    "secret that is not there": ({"ssh_access_secret_name": "sparkflows/other"}, "sparkflows/other"),
+    "option that sshd does not know": ({"ssh_access_options": ["no-such"]}, "options has 'no-such', which is not known."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_bad_input(operator, sparkflows: Host, targets: Any, fault: str) -> None:
+    variables, sentence = BAD[fault]
+    before = [host.check_output("find /home -newer /etc/hostname -printf '%%p %%C@\\n' | sort") for host in (sparkflows, targets[0][0])]
+    assert sentence in operator.play("converge.yml", fails=True, **variables).text
+    assert [host.check_output("find /home -newer /etc/hostname -printf '%%p %%C@\\n' | sort") for host in (sparkflows, targets[0][0])] == before
+
+
+# -------------------------------------------------------------------------------------------------------------- rotated
+
+
+def killed_at(task: str) -> None:
+    """Run the role and kill it, and all that it started, as it begins a task."""
+    process = subprocess.Popen(
+        ["ansible-playbook", SCENARIO / "converge.yml", "-i", ROOT / "molecule" / "inventory", "-i", SCENARIO / "inventory" / "hosts.yml"],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "true",
+            "ANSIBLE_FORCE_COLOR": "false",
+            "MOLECULE_SCENARIO_NAME": SCENARIO.name,
+            "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
+        },
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    output = []
+    try:
+        for line in process.stdout:
+            output.append(line)
+            if line.startswith("TASK") and task in line:
+                return
+        pytest.fail(f"the run ended before {task!r}:\n{''.join(output[-40:])}")
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+
+
+def test_rotation_may_be_interrupted_anywhere(operator, sparkflows: Host, targets: Any, rotate: Callable[[], str], known: Any, canary: Any) -> None:
+    first = public_half(sparkflows)
+    rotate()
+    killed_at("Prove | Log in from the Sparkflows host")
+    second = public_half(sparkflows, f"{KEY}.new")
+    assert public_half(sparkflows) == first != second
+    assert works(sparkflows, targets)
+
+    rotate()
+    killed_at("Put the proved key in the place of the old one")
+    third = public_half(sparkflows, f"{KEY}.new")
+    assert public_half(sparkflows) == first and third not in (first, second)
+    assert works(sparkflows, targets)
+    for host, _address, _port in targets:
+        assert [key in "\n".join(entries(host)) for key in (first, second, third)] == [True, True, True]
+
+    killed_at("Let the old key in no longer")
+    assert public_half(sparkflows) == third
+    assert works(sparkflows, targets)
+
+    fourth = rotate()
+    secrets = {"the key": fourth.splitlines()[2], "the secret ID": known["secret_id"], "the role ID": known["role_id"]}
+    watch = canary(secrets)
+    with watch.watching():
+        run = operator.play("converge.yml", "--diff", "-vvv")
+    assert watch.escapes(run.output) == []
+    assert works(sparkflows, targets)
+    now = public_half(sparkflows)
+    assert now not in (first, second, third)
+    assert not sparkflows.file(f"{KEY}.new").exists
+    for host, _address, _port in targets:
+        assert [line.split()[-2] for line in entries(host)] == [now.split()[1]]
+    assert operator.play("converge.yml").unchanged
+
+
+# -------------------------------------------------------------------------------------------------------------- failing
+
+
+def test_failed_login_names_its_step(operator, sparkflows: Host, targets: Any, containers: dict[str, dict[str, str]]) -> None:
+    wrong = [{"host": "debian13", "address": "nowhere.invalid"}, {"host": "debian12", "address": "debian12", "port": 2}]
+    said = operator.play("converge.yml", fails=True, ssh_access_targets=wrong, ssh_access_login_timeout=5).text
+    assert re.search(r"The login of sparkflows as sparkflows-ssh at nowhere\.invalid port 22 failed at name resolution: .*Could not resolve hostname", said)
+    assert re.search(r"The login of sparkflows as sparkflows-ssh at debian12 port 2 failed at TCP: .*Connection refused", said)
+
+    # Here the first address leads to the second host.
+    wrong = [{"host": "debian13", "address": containers["debian12"]["address"]}, {"host": "debian12", "address": "debian12"}]
+    said = operator.play("converge.yml", fails=True, ssh_access_targets=wrong, ssh_access_from=["192.0.2.1"]).text
+    assert re.search(r"at 172[0-9.]+ port 22 failed at the host key: Host key verification failed\.", said)
+    assert re.search(r"at debian12 port 22 failed at authentication: .*Permission denied \(publickey\)", said)
+
+    for host, _address, _port in targets:
+        host.check_output("printf %s >> %s", FOREIGN, ENTRIES)
+    sparkflows.check_output("printf %s >> %s", FOREIGN, PINS)
+    forced = ['command="echo only this; exit 3"', "restrict"]
+    assert operator.play("converge.yml", ssh_access_options=forced).code == 0
+    assert login(sparkflows, "debian13", 22) == "only this"
+
+
+# ----------------------------------------------------------------------------------------------------------- taken away
+
+
+def test_absent_leaves_what_is_not_ours(operator, sparkflows: Host, targets: Any) -> None:
+    operator.play("converge.yml", ssh_access_state="absent")
+    assert sparkflows.check_output("ls -A /home/sparkflows/.ssh") == "known_hosts"
+    assert sparkflows.file(PINS).content_string == FOREIGN
+    for host, _address, _port in targets:
+        assert host.file(ENTRIES).content_string == FOREIGN
+        assert host.user(USER).exists
+    assert operator.play("converge.yml", ssh_access_state="absent").unchanged
