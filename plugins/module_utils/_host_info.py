@@ -20,6 +20,7 @@ import struct
 import time
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _certificates as certificates
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _requirements as requirements
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
@@ -66,6 +67,7 @@ _UNIT_PROPERTIES = (
     "MainPID",
     "ExecMainStartTimestampMonotonic",
     "ActiveEnterTimestampMonotonic",
+    "StateChangeTimestampMonotonic",
     "NeedDaemonReload",
 )
 
@@ -88,6 +90,7 @@ def read(params: dict[str, t.Any]) -> dict[str, t.Any]:
         "units": units(params["units"]),
         "ports": ports(params["ports"]),
         "files": {wanted["path"]: file_facts(wanted["path"], wanted.get("content")) for wanted in params["files"]},
+        "certificates": {wanted["path"]: certificates.certificate_facts(**wanted) for wanted in params["certificates"]},
         "users": {name: user_facts(name) for name in params["users"]},
         "commands": {name: shutil.which(name, path=commands.PATH) for name in params["commands"]},
         "urls": url_answers(params["urls"]),
@@ -207,6 +210,8 @@ def _unit(unit: str, values: dict[str, str] | None, clock: float) -> dict[str, t
         values = {"LoadState": "loaded" if exists else "not-found"}
     started = int(values.get("ExecMainStartTimestampMonotonic") or 0) or int(values.get("ActiveEnterTimestampMonotonic") or 0)
     running = values.get("ActiveState") in ("active", "activating", "reloading", "deactivating")
+    # A reload leaves the other times as they are.
+    reloaded = int(values.get("StateChangeTimestampMonotonic") or 0)
     return {
         "exists": values.get("LoadState") != "not-found",
         "active_state": values.get("ActiveState", "inactive"),
@@ -214,6 +219,7 @@ def _unit(unit: str, values: dict[str, str] | None, clock: float) -> dict[str, t
         "enabled": values.get("UnitFileState") in ("enabled", "enabled-runtime"),
         "main_pid": int(values.get("MainPID") or 0) or None,
         "started_at": clock + started / 1e6 if running and started else None,
+        "reloaded_at": clock + max(started, reloaded) / 1e6 if running and started else None,
         "needs_reload": values.get("NeedDaemonReload") == "yes",
     }
 
@@ -325,7 +331,17 @@ def url_answers(wanted: t.Sequence[dict[str, t.Any]]) -> dict[str, dict[str, t.A
     import concurrent.futures  # takes a while to load, as does the import below
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=min(8, len(wanted))) as pool:
-        return dict(zip([item["url"] for item in wanted], pool.map(_answer, wanted)))
+        return dict(zip([item["url"] for item in wanted], pool.map(_awaited_answer, wanted)))
+
+
+def _awaited_answer(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
+    deadline = time.monotonic() + (wanted.get("wait") or 0)
+    while True:
+        answer = _answer(wanted)
+        well = answer["error"] is None and (answer["status"] or 0) < 400
+        if well or time.monotonic() >= deadline:
+            return answer
+        time.sleep(min(1, max(0, deadline - time.monotonic())))
 
 
 def _answer(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -339,15 +355,46 @@ def _answer(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
         if address.scheme == "tcp":
             socket.create_connection((address.hostname, address.port), wanted["timeout"]).close()
             return {"status": None, "error": None}
+        if wanted.get("certificate"):
+            return {"status": _pinned_status(wanted, address), "error": None}
         with urls.open_url(
-            wanted["url"], timeout=wanted["timeout"], ca_path=wanted["ca_path"], validate_certs=wanted["validate_certs"], http_agent="sparkflows-mlops"
-        ) as response:
+            wanted["url"], timeout=wanted["timeout"], ca_path=wanted["ca_path"], validate_certs=wanted["validate_certs"], http_agent="sparkflows-mlops",
+            headers=_login(wanted),
+        ) as response:  # fmt: skip
             return {"status": response.getcode(), "error": None}
     except urllib.error.HTTPError as error:
         return {"status": error.code, "error": None}
     except Exception as error:  # whatever the network or TLS library raises, the answer is that there is none
-        reason = str(getattr(error, "reason", None) or error).rstrip(".")
+        reason = re.sub(r"^\[Errno -?\d+\] ", "", str(getattr(error, "reason", None) or error)).rstrip(".")
         return {"status": None, "error": "%s does not answer: %s." % (re.sub(r"(?<=://)[^/@]*@", "", wanted["url"]), reason)}
+
+
+def _login(wanted: dict[str, t.Any]) -> dict[str, str]:
+    if wanted.get("username") is None:
+        return {}
+    import base64
+
+    pair = "%s:%s" % (wanted["username"], wanted["password"] or "")
+    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+
+def _pinned_status(wanted: dict[str, t.Any], address: t.Any) -> int:
+    """The status of a server that has to show one certificate; nothing is sent to another."""
+    import http.client
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= 0x80000  # ssl.VERIFY_X509_PARTIAL_CHAIN of Python 3.10: the certificate is trusted whoever issued it
+    context.load_verify_locations(cadata=ssl.DER_cert_to_PEM_cert(certificates.leaf(wanted["certificate"])))
+    connection = http.client.HTTPSConnection(address.hostname, address.port, timeout=wanted["timeout"], context=context)
+    try:
+        connection.request(
+            "GET", (address.path or "/") + ("?" + address.query if address.query else ""), headers={"User-Agent": "sparkflows-mlops", **_login(wanted)}
+        )
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def _named(lookup: t.Callable[[int], t.Any], number: int) -> str:

@@ -14,7 +14,7 @@ author:
   - Sparkflows MLOps collection contributors (!UNKNOWN)
 description:
   - Reads the operating system, memory, disks, a JDK, a Python interpreter, the distributions of a virtual environment compared with a
-    lock, systemd units, TCP ports, files, users, commands and URLs.
+    lock, systemd units, TCP ports, files, certificates, users, commands and URLs.
   - One execution replaces a row of C(stat), C(slurp), C(service_facts) and C(command) tasks. A role asks once and acts on the differences.
   - Only the operating system, memory and the like are always read. Everything else is read when an option names it.
 options:
@@ -62,6 +62,27 @@ options:
         description:
           - The text that the file should hold. It is compared on the host, byte by byte in UTF-8, and never returned.
         type: str
+  certificates:
+    description:
+      - Files with TLS certificates in PEM format. The first certificate of each is read.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description:
+          - The path on the host.
+        type: path
+        required: true
+      private_key:
+        description:
+          - The path of the private key that should belong to it.
+        type: path
+      names:
+        description:
+          - The host names and IP addresses that it should be for, no more and no less.
+        type: list
+        elements: str
   users:
     description:
       - Names of users.
@@ -99,6 +120,11 @@ options:
           - How many seconds to wait.
         type: int
         default: 5
+      wait:
+        description:
+          - How many seconds to go on asking until a status below 400 comes, or the connection is accepted.
+        type: int
+        default: 0
       ca_path:
         description:
           - A file with the CA certificates to trust, in PEM format, instead of those of the system.
@@ -108,12 +134,25 @@ options:
           - Whether the certificate of the server has to be valid.
         type: bool
         default: true
+      certificate:
+        description:
+          - A file whose first certificate the server has to show, in PEM format. Who issued it and for which name is not asked then, and
+            O(urls[].ca_path) and O(urls[].validate_certs) do not matter. A server with another certificate is sent nothing.
+        type: path
+      username:
+        description:
+          - The user to log in as, with HTTP basic authentication.
+        type: str
+      password:
+        description:
+          - The password of that user. It is kept out of the result and of the host's journal.
+        type: str
 extends_documentation_fragment:
   - sparkflows.mlops._attributes
   - sparkflows.mlops._attributes.info_module
 notes:
   - The processes behind ports, and files that are readable to root alone, need C(become).
-  - As O(files[].content) may be secret, text in the result that equals a whole content is masked. Contents of a few characters mask much.
+  - As O(files[].content) and O(urls[].password) may be secret, text in the result that equals a whole one is masked. Texts of a few characters mask much.
 seealso:
   - module: sparkflows.mlops.archive_release
   - module: sparkflows.mlops.pip_lock
@@ -220,6 +259,7 @@ host:
         - For each of O(units) whether it exists, its states, and whether it is enabled and needs C(systemctl daemon-reload).
         - C(started_at) is the start of its main process in seconds since the epoch, null when it is not running.
           A file that is newer than that was not read by the running service.
+        - C(reloaded_at) is the last change of its state, such as the end of a reload, or else its start. Null when it is not running.
       returned: success
       type: dict
       sample:
@@ -230,6 +270,7 @@ host:
           enabled: true
           main_pid: 812
           started_at: 1765432100.25
+          reloaded_at: 1765432100.5
           needs_reload: false
     ports:
       description: For each of O(ports), as text, who listens there; null when nobody does. The process and its unit are known to root only.
@@ -254,6 +295,26 @@ host:
           mtime: 1765432000.5
           target: null
           matches: true
+    certificates:
+      description:
+        - For each of O(certificates) what its first certificate says. The names are those of its subjectAltName, host names and IP addresses.
+        - C(not_before) and C(not_after) are in seconds since the epoch; the fingerprint is the SHA-256 of the certificate.
+        - C(key_fits) says whether O(certificates[].private_key) belongs to it, C(names_fit) whether it is for O(certificates[].names). Each is
+          null when none was given.
+        - C(error) is a sentence when certificate or key is missing or can't be used. What could not be read is null then.
+      returned: success
+      type: dict
+      sample:
+        /etc/ssl/mlflow.crt:
+          exists: true
+          names: [127.0.0.1, mlflow.example.com]
+          not_before: 1765432100
+          not_after: 2080792100
+          days_left: 3649
+          fingerprint: 5F:2A:0C
+          key_fits: true
+          names_fit: null
+          error: null
     users:
       description: For each of O(users) whether it exists and what it is.
       returned: success
@@ -299,6 +360,16 @@ def main():
                 "default": [],
                 "options": {"path": {"type": "path", "required": True}, "content": {"type": "str", "no_log": True}},
             },
+            "certificates": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "path": {"type": "path", "required": True},
+                    "private_key": {"type": "path", "no_log": False},
+                    "names": {"type": "list", "elements": "str"},
+                },
+            },
             "users": {"type": "list", "elements": "str", "default": []},
             "paths": {"type": "list", "elements": "path", "default": []},
             "commands": {"type": "list", "elements": "str", "default": []},
@@ -309,8 +380,12 @@ def main():
                 "options": {
                     "url": {"type": "str", "required": True},
                     "timeout": {"type": "int", "default": 5},
+                    "wait": {"type": "int", "default": 0},
                     "ca_path": {"type": "path"},
                     "validate_certs": {"type": "bool", "default": True},
+                    "certificate": {"type": "path"},
+                    "username": {"type": "str"},
+                    "password": {"type": "str", "no_log": True},
                 },
             },
         },

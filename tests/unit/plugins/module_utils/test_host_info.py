@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import pwd
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -19,6 +21,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Pro
 
 NOTHING = {
     "jdk_home": None, "python": None, "venv": None, "lock": None, "units": [], "ports": [], "files": [], "users": [], "paths": [], "commands": [], "urls": [],
+    "certificates": [],
 }  # fmt: skip
 HASH = " --hash=sha256:" + "0" * 64
 
@@ -157,22 +160,24 @@ class TestPorts:
 
 class TestUnits:
     SHOWN = (
-        "MainPID=812\nExecMainStartTimestampMonotonic=%d\nId=a.service\nLoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\n"
+        "MainPID=812\nExecMainStartTimestampMonotonic=%d\nStateChangeTimestampMonotonic=%d\nId=a.service\nLoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\n"
         "NeedDaemonReload=no\n\nId=b.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\nMainPID=0\nNeedDaemonReload=no\n"
     )
 
     def test_one_question_for_all(self, monkeypatch):
         asked = []
         now = time.clock_gettime(time.CLOCK_MONOTONIC)
-        monkeypatch.setattr(host_info, "_output", lambda argv: asked.append(argv) or self.SHOWN % ((now - 60) * 1e6))
+        monkeypatch.setattr(host_info, "_output", lambda argv: asked.append(argv) or self.SHOWN % ((now - 60) * 1e6, (now - 20) * 1e6))
         monkeypatch.setattr(os.path, "isdir", lambda path: path == "/run/systemd/system")
         found = read(units=["a", "b.service", "never-installed@.service"])["units"]
         assert len(asked) == 1
         assert asked[0][-2:] == ["a.service", "b.service"]
         assert found["a"].pop("started_at") == pytest.approx(time.time() - 60, abs=2)
+        assert found["a"].pop("reloaded_at") == pytest.approx(time.time() - 20, abs=2)
         assert found["a"] == {"exists": True, "active_state": "active", "sub_state": "running", "enabled": True, "main_pid": 812, "needs_reload": False}
         assert found["b.service"] == {
             "exists": False, "active_state": "inactive", "sub_state": "dead", "enabled": False, "main_pid": None, "started_at": None, "needs_reload": False,
+            "reloaded_at": None,
         }  # fmt: skip
         assert found["never-installed@.service"]["exists"] is False
 
@@ -267,6 +272,15 @@ def test_connections(http_server):
     assert found[urls[2]]["error"].startswith("tcp://no-such-host.invalid:80 does not answer: ")
 
 
+def test_an_answer_is_waited_for(http_server):
+    answers = iter([503, 404])
+    http_server.route("GET", "/soon", lambda request: next(answers, 200))
+    url = {"url": http_server.url + "/soon", "timeout": 5, "ca_path": None, "validate_certs": True}
+    assert read(urls=[url])["urls"][url["url"]]["status"] == 503
+    assert read(urls=[dict(url, wait=30)])["urls"][url["url"]]["status"] == 200
+    assert http_server.count("GET") == 3
+
+
 def test_urls(http_server):
     both = threading.Barrier(2, timeout=10)
     http_server.route("GET", "/slow1", lambda request: both.wait() and b"" or b"")
@@ -277,3 +291,53 @@ def test_urls(http_server):
     assert [found[url]["status"] for url in urls] == [200, 200, 404, None]
     assert found[urls[3]]["error"].startswith("http://127.0.0.1:1/x does not answer: ")
     assert "Connection refused" in found[urls[3]]["error"]
+
+
+def test_login(http_server):
+    http_server.route("GET", "/*", lambda request: 200 if request.headers.get("authorization") == "Basic bWU6cMO2c3M6" else 401)
+    more = {"timeout": 10, "ca_path": None, "validate_certs": True}
+    logins = {"/right": ("me", "p\u00f6ss:"), "/wrong": ("me", "other"), "/empty": ("me", None), "/none": (None, None)}
+    found = read(urls=[{"url": http_server.url + path, "username": user, "password": secret, **more} for path, (user, secret) in logins.items()])["urls"]
+    assert [found[http_server.url + path]["status"] for path in logins] == [200, 401, 401, 401]
+
+
+class TestOneCertificate:
+    """A server that has to show one certificate, whatever the names in it and whoever issued it."""
+
+    @pytest.fixture
+    def files(self, tmp_path):
+        for name in ("own", "other"):
+            subprocess.run(
+                ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=elsewhere.example.com",
+                 "-keyout", tmp_path / (name + ".key"), "-out", tmp_path / (name + ".crt")],
+                check=True, capture_output=True,
+            )  # fmt: skip
+        return tmp_path
+
+    @pytest.fixture
+    def server(self, files, http_server):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(files / "own.crt", files / "own.key")
+        http_server._server.socket = context.wrap_socket(http_server._server.socket, server_side=True)
+        http_server.route("GET", "/health", lambda request: 200 if request.headers.get("authorization") and request.query == "a=b" else 401)
+        return http_server
+
+    def ask(self, server, certificate):
+        url = server.url.replace("http:", "https:") + "/health?a=b"
+        wanted = {"url": url, "timeout": 5, "ca_path": None, "validate_certs": True, "certificate": str(certificate), "username": "me", "password": "CANARY"}
+        return read(urls=[wanted])["urls"][url]
+
+    def test_the_one(self, server, files):
+        assert self.ask(server, files / "own.crt") == {"status": 200, "error": None}
+
+    def test_another_is_sent_nothing(self, server, files):
+        answer = self.ask(server, files / "other.crt")
+        assert answer["status"] is None
+        assert "certificate verify failed" in answer["error"].lower().replace("_", " ")
+        assert server.requests == []
+
+    def test_none(self, server, files):
+        answer = self.ask(server, files / "none.crt")
+        assert answer["status"] is None
+        assert "The certificate %s can't be read: No such file or directory." % (files / "none.crt") in answer["error"]
+        assert server.requests == []

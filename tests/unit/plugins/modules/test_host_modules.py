@@ -42,10 +42,12 @@ def test_mlflow_host_info(tmp_path, run_module):
     arguments = {
         "python": sys.executable, "units": ["no-such-unit"], "ports": [1], "users": ["root"], "paths": ["/opt"], "commands": ["sh"],
         "files": [{"path": str(tmp_path / "secret.env"), "content": "PASSWORD=%s\n" % CANARY}],
-        "urls": [{"url": "http://127.0.0.1:1/"}],
+        "urls": [{"url": "http://127.0.0.1:1/", "username": "me", "password": CANARY}],
+        "certificates": [{"path": str(tmp_path / "secret.env"), "private_key": str(tmp_path / "secret.env")}],
     }  # fmt: skip
     result, output = run_module("mlflow_host_info", arguments, "--check", "-vvv")
     assert result["changed"] is False
     assert result["host"]["files"][str(tmp_path / "secret.env")]["matches"] is True
     assert result["host"]["ports"] == {"1": None}
+    assert result["host"]["certificates"][str(tmp_path / "secret.env")]["error"] == "%s holds no certificate in PEM format." % (tmp_path / "secret.env")
     assert CANARY not in output and "WARNING" not in output
