@@ -9,6 +9,7 @@ For use inside this collection only. Plain functions over dictionaries; the acti
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _deploy_modes, _requirements
@@ -135,9 +136,12 @@ def port_conflicts(values):
 
     :param values: variable name to value, the roles' defaults included.
     """
+    services = ["mlflow_server_port", "mlops_agent_port"]
+    if values.get("mlflow_server_proxy", "none") != "none":
+        services.append("mlflow_server_proxy_port")
     sentences = []
     ports = {}
-    for option in ("mlflow_server_port", "mlops_agent_port", "mlops_agent_model_port_first", "mlops_agent_model_port_last"):
+    for option in services + ["mlops_agent_model_port_first", "mlops_agent_model_port_last"]:
         port = values.get(option)
         if not isinstance(port, int) or isinstance(port, bool):
             continue
@@ -145,15 +149,15 @@ def port_conflicts(values):
             sentences.append("%s is %d; a port lies between 1 and 65535." % (option, port))
             continue
         ports[option] = port
-    server, agent = ports.get("mlflow_server_port"), ports.get("mlops_agent_port")
+    for one, other in itertools.combinations(services, 2):
+        if one in ports and ports[one] == ports.get(other):
+            sentences.append("%s and %s are both %d; give each a port of its own." % (one, other, ports[one]))
     first, last = ports.get("mlops_agent_model_port_first"), ports.get("mlops_agent_model_port_last")
-    if server is not None and server == agent:
-        sentences.append("mlflow_server_port and mlops_agent_port are both %d; give each a port of its own." % server)
     if first is None or last is None:
         return sentences
     if first > last:
         sentences.append("mlops_agent_model_port_first (%d) is greater than mlops_agent_model_port_last (%d)." % (first, last))
-    for option in ("mlflow_server_port", "mlops_agent_port"):
+    for option in services:
         if option in ports and first <= ports[option] <= last:
             sentences.append(
                 "%s is %d, which lies in the range kept for models (%d to %d); move one of them." % (option, ports[option], first, last)

@@ -77,6 +77,8 @@ def _ports(host, settings):
     ours = {}
     if settings.get("mlflow_server_state") == "present":
         ours[settings.get("mlflow_server_port")] = ("mlflow_server_port", "mlflow-server.service")
+        if settings.get("mlflow_server_proxy") == "nginx":
+            ours[settings.get("mlflow_server_proxy_port")] = ("mlflow_server_proxy_port", "nginx.service")
     if settings.get("mlops_agent_state") == "present":
         ours[settings.get("mlops_agent_port")] = ("mlops_agent_port", "mlops-agent.service")
         for deployment in _served(settings):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import TESTBED, Operator
 from testinfra.host import Host
+
+from testbed import summary
 
 On = Callable[[str], Host]
 CURL = "curl --silent --show-error --fail"
@@ -27,20 +28,14 @@ def counters(host: Host) -> dict[str, Any]:
     return dict(json.loads(host.check_output(f"{CURL} http://127.0.0.1:8080/_double/counters")))
 
 
-def saved(host: Host) -> dict[str, str]:
-    """The values on the server by title."""
-    token = Path(TESTBED, "sparkflows_token").read_text().strip()
-    # From a file, as an argument would show it.
-    answer = json.loads(host.check_output(f"{CURL} --header @- http://127.0.0.1:8080/api/v1/configurations <<< 'token: {token}'"))
-    return {entry["title"]: entry["confProperty"]["value1"] for entry in answer}
-
-
-def test_settings_are_saved(sparkflows: Host) -> None:
-    values = saved(sparkflows)
-    assert values["MLflow Tracking URL"] == "https://debian13:5443"
-    assert values["MLflow Login Username"] == "sparkflows"
-    assert values["Fire MLOps Host"] == "debian13"
-    assert values["Fire MLOps Port"] == "8086"
+def test_settings_are_saved() -> None:
+    assert summary.sparkflows(TESTBED.name, "sparkflows") == {
+        "MLflow Tracking URL": "https://debian13:5443",
+        "MLflow Login Username": "sparkflows",
+        "MLflow Deploy Mode": "fire_mlops_server",
+        "Fire MLOps Host": "debian13",
+        "Fire MLOps Port": "8086",
+    }
 
 
 def test_a_second_run_writes_nothing(sparkflows: Host, operator: Operator) -> None:

@@ -82,6 +82,12 @@ def test_ports_that_overlap_are_told(change, said):
     assert any(said in sentence for sentence in sentences)
 
 
+def test_the_proxy_has_a_port_of_its_own_where_there_is_one():
+    proxy = {"mlflow_server_proxy": "nginx", "mlflow_server_proxy_port": 8086}
+    assert inventory.port_conflicts({**PORTS, **proxy}) == ["mlops_agent_port and mlflow_server_proxy_port are both 8086; give each a port of its own."]
+    assert inventory.port_conflicts({**PORTS, **proxy, "mlflow_server_proxy": "none"}) == []
+
+
 def test_the_default_ports_do_not_overlap():
     assert inventory.port_conflicts(PORTS) == []
 

@@ -102,3 +102,12 @@ def test_a_holder_that_cannot_be_seen_is_ours_only_where_ours_runs():
 
 def test_every_finding_is_told_at_once():
     assert len(findings(reading(architecture="s390x", service_manager="openrc", memory_mb={"total": 1, "available": 1}), SETTINGS)) == 3
+
+
+def test_the_port_of_the_proxy_is_nginxs():
+    settings = dict(SETTINGS, mlflow_server_proxy="nginx", mlflow_server_proxy_port=5443)
+    holder = {"address": "0.0.0.0", "pid": 7, "process": "apache2", "unit": "apache2.service"}
+    (found,) = findings(reading(ports={"5443": holder}), settings)
+    assert found.startswith("Port 5443, wanted for mlflow_server_proxy_port, is held by apache2 (pid 7) of apache2.service.")
+    assert findings(reading(ports={"5443": dict(holder, process="nginx", unit="nginx.service")}), settings) == []
+    assert findings(reading(ports={"5443": holder}), dict(settings, mlflow_server_proxy="none")) == []
