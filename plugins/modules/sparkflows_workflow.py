@@ -1,0 +1,105 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sparkflows_workflow
+short_description: Import a workflow into Sparkflows
+version_added: "1.0.0"
+description:
+  - Makes a project of Sparkflows have a workflow that was exported before. The workflow is known by its UUID, so importing it again
+    replaces it and makes no second one.
+  - Costs one request when the workflow is there as it should be, else three.
+author:
+  - Sparkflows MLOps collection contributors (!UNKNOWN)
+extends_documentation_fragment:
+  - sparkflows.mlops._attributes
+  - sparkflows.mlops._sparkflows.actiongroup_sparkflows
+  - sparkflows.mlops._sparkflows
+  - sparkflows.mlops._connection
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+    details:
+      - Shows the parts of the workflow that differ.
+  idempotent:
+    support: full
+    details:
+      - Not with O(overwrite=always).
+options:
+  content:
+    description:
+      - Text of the exported workflow, which is JSON with a C(uuid).
+    type: str
+    required: true
+  project_id:
+    description: Id of the project.
+    type: int
+    required: true
+  overwrite:
+    description:
+      - When a workflow that is there is replaced.
+      - V(when_different) compares each part of the file with what the server tells. A server that tells nothing to compare, or that rewrites
+        parts of its own, is better served with V(never) or V(always).
+    type: str
+    choices: [when_different, never, always]
+    default: when_different
+seealso:
+  - module: sparkflows.mlops.sparkflows_workflow_run
+"""
+
+EXAMPLES = r"""
+- name: Have the score workflow in project 1
+  sparkflows.mlops.sparkflows_workflow:
+    sparkflows_url: https://sparkflows.example.com:8443
+    sparkflows_token: "{{ sparkflows_token }}"
+    project_id: 1
+    content: "{{ lookup('ansible.builtin.file', 'score-churn.json') }}"
+"""
+
+RETURN = r"""
+workflow:
+  description: The workflow. Its id is C(null) in check mode when it is not there yet.
+  returned: success
+  type: dict
+  sample: {id: 7, uuid: 6f1c0f3e-8a43-4b2e-9d0a-0d3f4c6b2a11, name: Score Churn}
+differing:
+  description: The parts of the file that the server had otherwise.
+  returned: success
+  type: list
+  elements: str
+  sample: [nodes]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows, sparkflows_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_workflow_import import run
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=dict(
+            sparkflows_argument_spec(),
+            content={"type": "str", "required": True},
+            project_id={"type": "int", "required": True},
+            overwrite={"type": "str", "choices": ["when_different", "never", "always"], "default": "when_different"},
+        ),
+        supports_check_mode=True,
+    )
+    try:
+        result = run(module.params, Sparkflows(module.params), module.check_mode)
+    except ClientError as error:
+        module.fail_json(msg=str(error), **error.result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
