@@ -6,23 +6,17 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
-import re
-import shutil
-import subprocess
-import time
 import typing as t
 import urllib.request
-import uuid
 from pathlib import Path
 
 import botocore.loaders
 import pytest
 from moto.server import ThreadedMotoServer
 
-from testbed import debian
 from testbed.common import TestbedError
+from tests.unit.plugins.aws import registry
 from tests.unit.plugins.aws.cloud import Cloud
 
 
@@ -43,59 +37,17 @@ def moto_port() -> t.Iterator[int]:
 
 
 @pytest.fixture(scope="session")
-def registry_program(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Debian's docker-registry, from PATH or else unpacked from its package."""
-    for folder in os.environ["PATH"].split(os.pathsep):
-        if os.access(os.path.join(folder, "docker-registry"), os.X_OK):
-            return os.path.join(folder, "docker-registry")
-    cache = Path(os.environ.get("SPARKFLOWS_MLOPS_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "sparkflows-mlops")).expanduser()
-    kept = cache / "docker-registry"
-    if not kept.is_file():
-        folder = tmp_path_factory.mktemp("package")
-        try:
-            debs = debian.download_with_dependencies(["docker-registry"], "bookworm", folder / "apt")
-        except TestbedError as error:
-            pytest.fail("These tests push to a real registry. Install docker-registry, or let apt fetch it. %s" % error, pytrace=False)
-        [package] = [deb for deb in debs if deb.name.startswith("docker-registry_")]
-        subprocess.run(["dpkg-deb", "--extract", package, folder], check=True, timeout=300)
-        cache.mkdir(parents=True, exist_ok=True)
-        scratch = cache / ("docker-registry.%s" % uuid.uuid4().hex)
-        shutil.copy(folder / "usr/bin/docker-registry", scratch)
-        scratch.chmod(0o755)
-        scratch.rename(kept)
-    return str(kept)
-
-
-@pytest.fixture(scope="session")
-def registry_port(registry_program: str, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[int]:
-    folder = tmp_path_factory.mktemp("registry")
-    config = {
-        "version": 0.1, "log": {"level": "error", "accesslog": {"disabled": True}},
-        "storage": {"filesystem": {"rootdirectory": str(folder)}}, "http": {"addr": "127.0.0.1:0", "relativeurls": True},
-    }  # fmt: skip
-    (folder / "config.yml").write_text(json.dumps(config))
-    # The registry does not say which free port it got, so its own socket is looked up.
-    process = subprocess.Popen([registry_program, "serve", str(folder / "config.yml")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def registry_port(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[int]:
+    """The port of a real registry."""
     try:
-        yield _listening_port(process)
+        process, port = registry.start(registry.program(tmp_path_factory.mktemp("package")), tmp_path_factory.mktemp("registry"))
+    except TestbedError as error:
+        pytest.fail("These tests push to a real registry. Install docker-registry, or let apt fetch it. %s" % error, pytrace=False)
+    try:
+        yield port
     finally:
         process.kill()
         process.wait()
-
-
-def _listening_port(process: subprocess.Popen[bytes]) -> int:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        sockets = set()
-        for link in Path("/proc/%d/fd" % process.pid).iterdir():
-            target = os.readlink(link) if link.is_symlink() else ""
-            sockets.update(re.findall(r"socket:\[(\d+)\]", target))
-        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-            words = line.split()
-            if words[3] == "0A" and words[9] in sockets:
-                return int(words[1].rpartition(":")[2], 16)
-        time.sleep(0.05)
-    pytest.fail("The registry does not listen.", pytrace=False)
 
 
 def _reset(moto_port: int) -> None:

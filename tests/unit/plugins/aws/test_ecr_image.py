@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import typing as t
 import uuid
@@ -139,9 +138,12 @@ def test_an_image_that_ecr_has_needs_no_push(ecr, images):
 
 
 def test_a_run_that_was_killed_after_its_push_is_completed(ecr, images, monkeypatch):
+    def killed(self, tag, image):
+        raise KeyboardInterrupt
+
     context = str(images.context("one"))
     with monkeypatch.context() as patch:
-        patch.setattr(_ecr.Repository, "put_tag", lambda self, tag, image: os.kill(os.getpid(), signal.SIGINT))
+        patch.setattr(_ecr.Repository, "put_tag", killed)
         with pytest.raises(KeyboardInterrupt):
             ecr(tag="1", context=context)
     completed = ecr.twice(tag="1", context=context)

@@ -8,6 +8,7 @@ Each is reached through a server that counts, because a run reads a secret once.
 
 from __future__ import annotations
 
+import importlib
 import datetime
 import ipaddress
 import json
@@ -707,7 +708,7 @@ def test_azure_options(azure, tls_server):
 def test_libraries_that_are_absent(monkeypatch, source, module, package, more):
     monkeypatch.setitem(sys.modules, module, None)
     if "." in module:
-        monkeypatch.delattr(sys.modules[module.partition(".")[0]], module.rpartition(".")[2], raising=False)
+        monkeypatch.delattr(importlib.import_module(module.partition(".")[0]), module.rpartition(".")[2], raising=False)
     assert refusal(source=source, secret_name="x", **more) == (
         "source=%s needs the Python package %s, which %s on the host %s does not have. Install it there with 'pip install %s',"
         " or run the task on a host that has it." % (source, package, sys.executable, os.uname().nodename, package)
