@@ -110,13 +110,13 @@ class Cloud:
     def _body(request: BaseHTTPRequestHandler) -> bytes:
         if request.headers.get("Transfer-Encoding") != "chunked":
             return request.rfile.read(int(request.headers.get("Content-Length") or 0))
-        body = b""
+        chunks = []
         while True:
             size = int(request.rfile.readline().split(b";")[0], 16)
-            body += request.rfile.read(size)
+            chunks.append(request.rfile.read(size))
             request.rfile.readline()
             if not size:
-                return body
+                return b"".join(chunks)
 
     def _forward(self, port: int | None, request: BaseHTTPRequestHandler, headers: dict[str, str], body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", t.cast(int, port), timeout=60)

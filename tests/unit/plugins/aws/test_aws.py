@@ -143,3 +143,11 @@ def test_tags():
     assert merged_tags({"a": "1"}, None, True) == {"a": "1"}
     assert merged_tags({"a": "1"}, {"b": 2}, True) == {"b": "2"}
     assert json.dumps(merged_tags({"a": "1"}, {"b": 2}, False)) == '{"a": "1", "b": "2"}'
+
+
+def test_a_page_that_is_no_answer_of_aws(sts):
+    """botocore's own error for it is of none of its kinds of errors."""
+    sts.route("POST", "/", (200, b"<!doctype html><html>", {"Content-Type": "text/html"}))
+    with pytest.raises(ClientError) as caught:
+        make(aws_endpoint_url=sts.url, **keys()).check_account()
+    assert str(caught.value).startswith("sts:GetCallerIdentity failed in eu-central-1: Unable to parse response")

@@ -160,7 +160,8 @@ class TestPorts:
 
 class TestUnits:
     SHOWN = (
-        "MainPID=812\nExecMainStartTimestampMonotonic=%d\nStateChangeTimestampMonotonic=%d\nId=a.service\nLoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\n"
+        "MainPID=812\nExecMainStartTimestampMonotonic=%d\nStateChangeTimestampMonotonic=%d\nId=a.service\nLoadState=loaded\n"
+        "ActiveState=active\nSubState=running\nUnitFileState=enabled\n"
         "NeedDaemonReload=no\n\nId=b.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\nMainPID=0\nNeedDaemonReload=no\n"
     )
 

@@ -1,0 +1,624 @@
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# For use inside this collection only.
+
+"""Scorers in containers, and what the module scorer_services does.
+
+A service is replaced blue/green: the new container answers at a port of the loopback of its own, and has scored a row before the proxy
+sends it requests; the old one ends when no request is under way to it any more. What is known of a service is written down before the
+proxy is told, so that a run that was interrupted anywhere is completed by the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import re
+import secrets
+import socket
+import time
+import typing as t
+
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_models as models
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _scoring as scoring
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_info as sparkflows_info
+from ansible_collections.sparkflows.mlops.plugins.module_utils._docker import Docker, DockerError, Reference, parse_reference, read_archive
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import make_folder, remove, write_atomic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, ClientError, HttpError, sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer_proxy import Front, Proxy
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
+
+LABEL = "sparkflows-mlops.scorer"
+CERTIFICATES = "/etc/docker/certs.d"
+_SPEC, _BACKEND = LABEL + ".settings", LABEL + ".backend"
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?\Z")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_ABSOLUTE = re.compile(r"/[^:\x00-\x1f]*\Z")
+_LATER = "known after it was fetched"
+# What a container is made of; a difference in one of them makes a new container. Port and probe are not part of it.
+_SETTINGS = ("container_port", "model_mount", "environment", "command", "user", "memory_mb", "cpus", "pids", "tmpfs", "health_command")
+
+
+class Image(t.NamedTuple):
+    """An image that is pinned. ``id`` is ``None`` where it still has to be fetched, ``digest`` where even that is unknown."""
+
+    digest: t.Optional[str]
+    id: t.Optional[str]
+    fetched: bool
+
+
+class Wanted(t.NamedTuple):
+    """A service as it should be. ``shown`` is what a diff may show, ``spec`` the digest of all that makes its container."""
+
+    service: dict[str, t.Any]
+    image: Image
+    model: models.Model
+    shown: dict[str, t.Any]
+    spec: str
+
+    @property
+    def name(self) -> str:
+        return str(self.service["name"])
+
+    @property
+    def front(self) -> dict[str, t.Any]:
+        """What clients have to know. It can change without a new container."""
+        return {"port": self.service["port"], "score_path": self.service["score_path"]}
+
+
+class Unhealthy(Exception):
+    """Why a container cannot serve."""
+
+
+def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+    """Do what the module `scorer_services` documents and return its result; :class:`ClientError` with a sentence."""
+    check_params(params)
+    if check_mode:
+        return _Run(params, True).result()
+    make_folder(params["directory"])
+    with open(os.path.join(params["directory"], ".lock"), "a", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = _Run(params, False).result()
+    if params["state"] == "absent":
+        for name in ("models", "state.json", ".lock"):
+            remove(os.path.join(params["directory"], name))
+        with contextlib.suppress(OSError):
+            os.rmdir(params["directory"])
+            os.rmdir(os.path.dirname(params["directory"]))
+    return result
+
+
+def check_params(params: t.Mapping[str, t.Any]) -> None:
+    """Refuse what cannot be right without asking anybody."""
+    names, ports = [], []
+    for service in params["services"]:
+        name = service["name"]
+        if not _NAME.match(name):
+            raise ClientError("%s is no name for a scorer: 1 to 42 of a-z, 0-9 and '-', with a letter or digit first and last." % ascii(name))
+        names.append(name)
+        ports.append(service["port"])
+        for option in ("port", "container_port"):
+            if not 1 <= service[option] <= 65535:
+                raise ClientError("The scorer %s has the %s %d, which is no port." % (name, option, service[option]))
+        for option, least in (("memory_mb", 6), ("pids", 1), ("start_timeout", 1)):
+            if service[option] < least:
+                raise ClientError("The scorer %s has the %s %d; it must be at least %d." % (name, option, service[option], least))
+        if service["cpus"] <= 0:
+            raise ClientError("The scorer %s has the cpus %g; it must be more than 0." % (name, service["cpus"]))
+        for path in [service["model_mount"]] + service["tmpfs"]:
+            if not _ABSOLUTE.match(path) or path == "/":
+                raise ClientError("The scorer %s has the path %s, but an absolute one without a colon is needed." % (name, ascii(path)))
+        for option in ("score_path", "health_path"):
+            if service[option] and not re.match(r"/[A-Za-z0-9._~/-]*\Z", service[option]):
+                raise ClientError(
+                    "The scorer %s has the %s %s; a path of letters, digits and . _ ~ - / is needed, with a slash first."
+                    % (name, option, ascii(service[option]))
+                )
+        if re.match(r"(?:0|root)(?::|\Z)", service["user"]):
+            raise ClientError("The scorer %s would run as root. Name another user, such as 65534:65534." % name)
+        for variable in list(service["environment"]) + list(_secret(params, name)):
+            if not _VARIABLE.match(variable):
+                raise ClientError("The scorer %s has the variable %s, which is no name for one." % (name, ascii(variable)))
+        parse_reference(service["image"])
+        models.check(name, service["model"])
+        probe = service["probe"]
+        if probe["data"] is not None and probe["body"] is not None:
+            raise ClientError("The probe of the scorer %s has both data and body. Give one of them." % name)
+        if probe["data"] is not None:
+            for number, row in enumerate(probe["data"], 1):
+                if not isinstance(row, list) or len(row) != len(probe["columns"] or []):
+                    raise ClientError("Row %d of the probe of the scorer %s is no list with one value for each of columns." % (number, name))
+    for what, values in (("name", names), ("port", ports)):
+        twice = sorted({str(value) for value in values if values.count(value) > 1})
+        if twice:
+            raise ClientError("Several scorers have the %s %s. Give each its own." % (what, ", ".join(twice)))
+    strangers = sorted(set(params["secret_environment"] or {}) - set(names))
+    if strangers and params["state"] == "present":
+        raise ClientError("secret_environment names %s, but there is no such scorer." % ", ".join(strangers))
+    first, last = params["backend_port_first"], params["backend_port_last"]
+    if not 1024 <= first <= last <= 65535 or last - first < len(names):
+        raise ClientError(
+            "backend_port_first and backend_port_last are %d and %d; %d scorers need %d ports from 1024 on, one of them for a replacement."
+            % (first, last, len(names), len(names) + 1)
+        )
+    inside = [str(port) for port in ports if first <= port <= last]
+    if inside:
+        raise ClientError("The port %s lies between backend_port_first and backend_port_last, which are for the containers." % inside[0])
+    if params["release_check"] and "{release}" not in params["release_pattern"]:
+        raise ClientError("release_pattern is %s; it needs {release} in it." % ascii(params["release_pattern"]))
+
+
+def _secret(params: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:
+    found = (params["secret_environment"] or {}).get(name) or {}
+    if not isinstance(found, dict):
+        raise ClientError("secret_environment for the scorer %s is no mapping of variables to values." % name)
+    return found
+
+
+def release_fits(image: str, release: str, pattern: str) -> bool:
+    """Whether the tag of an image is one for this release of Sparkflows."""
+    try:
+        return bool(re.search(pattern.replace("{release}", re.escape(release)), parse_reference(image).tag))
+    except re.error as error:
+        raise ClientError("release_pattern is no regular expression: %s" % sentence(str(error))) from None
+
+
+class _State:
+    """What is remembered between runs: which digest each image is pinned to, and which container serves."""
+
+    def __init__(self, directory: str) -> None:
+        self._path = os.path.join(directory, "state.json")
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                known = json.load(file)
+        except FileNotFoundError:
+            known = {}
+        except ValueError:
+            raise ClientError("%s is damaged. Move it away: containers that serve are then replaced without an interruption." % self._path) from None
+        self.pins: dict[str, dict[str, str]] = known.get("images") or {}
+        self.active: dict[str, dict[str, t.Any]] = known.get("services") or {}
+        self.salt: str = known.get("salt") or secrets.token_hex(16)
+
+    def save(self) -> None:
+        known = {"images": self.pins, "services": self.active, "salt": self.salt}
+        write_atomic(self._path, json.dumps(known, indent=2, sort_keys=True) + "\n", 0o600)
+
+
+class _Run:
+    def __init__(self, params: dict[str, t.Any], check_mode: bool) -> None:
+        self.params, self.check_mode = params, check_mode
+        self.login = {"username": params["registry_username"], "password": params["registry_password"]} if params["registry_username"] else {}
+        hidden = [params["registry_password"]] + [str(value) for name in params["secret_environment"] or {} for value in _secret(params, name).values()]
+        self.docker = Docker(params["docker_socket"], [secret for secret in hidden if secret])
+        self.proxy = Proxy(params["listen_address"], params["request_timeout"])
+        self.state = _State(params["directory"])
+        self.before = self._shown(self.state.active)
+        self.moved: list[dict[str, str]] = []
+        self.notes: list[str] = []
+        self.actions: dict[str, str] = {}
+        self.changed = False
+        # On a host without an engine a check can only say that everything would come.
+        self.blind = check_mode and not self.docker.there()
+        self.former_images = {pin["image"] for pin in self.state.pins.values()}
+        # What a run that was interrupted has left behind.
+        self.leftovers: list[dict[str, t.Any]] = []
+        self.unused_models: list[str] = []
+
+    @staticmethod
+    def _shown(active: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
+        return {name: dict(known["shown"], port=known["port"], score_path=known["score_path"]) for name, known in active.items()}
+
+    def result(self) -> dict[str, t.Any]:
+        if self.params["state"] == "absent":
+            return self._absent()
+        release = self._release()
+        if not self.blind:
+            serving = {known["container"] for known in self.state.active.values()}
+            self.leftovers = [each for each in self.docker.containers(LABEL) if each["Id"] not in serving]
+        self.unused_models = models.surplus(self.params, {service["name"] for service in self.params["services"]})
+        self._certificates()
+        images = {key: self._image(*key) for key in sorted({(each["image"], each["image_archive"] or "") for each in self.params["services"]})}
+        wanted = [self._wanted(service, images[(service["image"], service["image_archive"] or "")]) for service in self.params["services"]]
+        if not self.check_mode:
+            self.state.save()
+        for want in wanted:
+            self._serve(want)
+        self._finish(wanted)
+        after = {want.name: dict(want.shown, **want.front) for want in wanted}
+        return {
+            "changed": self.changed,
+            "release": release,
+            "services": [
+                {
+                    "name": want.name,
+                    "port": want.service["port"],
+                    "action": self.actions[want.name],
+                    "image": want.service["image"],
+                    "digest": want.image.digest,
+                    "model": want.model.digest,
+                    "container": (self.state.active.get(want.name) or {}).get("container"),
+                }
+                for want in wanted
+            ],
+            "removed": [name for name, action in sorted(self.actions.items()) if action == "removed"],
+            "moved": self.moved,
+            "notes": self.notes,
+            "diff": {"before": _text(self.before), "after": _text(after)},
+        }
+
+    # The release guard
+
+    def _release(self) -> t.Optional[str]:
+        """The release of Sparkflows that the images have to fit, ``None`` when the guard is off."""
+        if not self.params["release_check"]:
+            return None
+        release = self.params["sparkflows_release"]
+        if not release and self.params["sparkflows_url"]:
+            release = sparkflows_info.find_version(sparkflows_info.read_release(Sparkflows(self.params), True), self.params["version_key"])
+        if not release:
+            raise ClientError(
+                "The release of Sparkflows is not known, so that nothing tells whether the scorer image fits it. Give sparkflows_url with a login,"
+                " version_key if the server tells it under another name, or sparkflows_release; or turn release_check off."
+            )
+        for service in self.params["services"]:
+            if not release_fits(service["image"], release, self.params["release_pattern"]):
+                tag = parse_reference(service["image"]).tag or "no tag"
+                raise ClientError(
+                    "The scorer %s would run the image %s of release %s, but Sparkflows has the release %s. Take the image of that release,"
+                    " or correct release_pattern, which is %s." % (service["name"], service["image"], tag, release, self.params["release_pattern"])
+                )
+        return str(release)
+
+    # Images
+
+    def _certificates(self) -> None:
+        """Let the engine trust the CA of the registries, see https://docs.docker.com/engine/security/certificates/"""
+        text = self.params["registry_ca"]
+        if not text:
+            return
+        for registry in sorted({parse_reference(each["image"]).registry for each in self.params["services"]} - {""}):
+            path = os.path.join(CERTIFICATES, registry, "ca.crt")
+            with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+                if file.read() == text:
+                    continue
+            self.changed = True
+            if not self.check_mode:
+                make_folder(os.path.dirname(path))
+                write_atomic(path, text)
+
+    def _image(self, text: str, archive: str) -> Image:
+        reference, pin = parse_reference(text), self.state.pins.get(text)
+        local = None if self.blind or not pin else self.docker.image(pin["image"])
+        if self.blind and not archive:
+            return Image(reference.digest or None, None, True)
+        now = self._now(reference, archive, bool(local))
+        digest = now or (pin or {}).get("digest")
+        if pin and now and now != pin["digest"]:
+            self.moved.append({"image": text, "pinned": pin["digest"], "now": now})
+            if not self.params["follow_tag"]:
+                digest = pin["digest"]
+                self.notes.append("%s is another image now (%s). The pinned %s stays, as follow_tag is off." % (text, now, digest))
+                if not local and archive:
+                    raise ClientError("The pinned image %s of %s is gone, and %s holds another. Turn follow_tag on to take it." % (digest, text, archive))
+            else:
+                local = None
+        if local and pin:
+            return Image(digest, pin["image"], False)
+        found = None if self.blind else self.docker.image(str(digest) if archive else reference.pinned(str(digest)))
+        fetched = not found
+        if found:
+            image = str(found["Id"])
+        elif self.check_mode:
+            return Image(digest, None, True)
+        elif archive:
+            self.docker.load(archive, self.params["pull_timeout"])
+            image = str(digest)
+            if not self.docker.image(image):
+                raise ClientError("The engine loaded %s, but has no image %s, which the archive names." % (archive, image))
+        else:
+            image = self.docker.pull(reference, str(digest), self.login, self.params["pull_timeout"])
+        self.state.pins[text] = {"digest": str(digest), "image": image}
+        return Image(digest, image, fetched)
+
+    def _now(self, reference: Reference, archive: str, local: bool) -> t.Optional[str]:
+        """The digest that the image's name stands for now; ``None`` when that cannot be told, and need not be."""
+        if reference.digest:
+            return reference.digest
+        try:
+            return read_archive(archive).image if archive else self.docker.tag_digest(reference, self.login)
+        except ClientError as error:
+            if not local:
+                raise
+            self.notes.append("Whether the image is still what it was could not be told. %s" % error)
+            return None
+
+    # Services
+
+    def _wanted(self, service: dict[str, t.Any], image: Image) -> Wanted:
+        name = service["name"]
+        model = models.fetch(self.params, name, service["model"], self.check_mode)
+        settings = {option: service[option] for option in _SETTINGS}
+        shown = dict(settings, image=service["image"], digest=image.digest or _LATER, model=model.source, model_digest=model.digest or _LATER)
+        secret = {variable: str(value) for variable, value in _secret(self.params, name).items()}
+        shown["secret_environment"] = sorted(secret)
+        hidden = ""
+        if secret:
+            salted = json.dumps(secret, sort_keys=True).encode("utf-8")
+            hidden = hashlib.scrypt(salted, salt=bytes.fromhex(self.state.salt), n=1 << 14, r=8, p=1).hex()
+        spec = hashlib.sha256(json.dumps([shown, hidden], sort_keys=True).encode("utf-8")).hexdigest()[:24]
+        return Wanted(service, image, model, shown, spec)
+
+    def _serve(self, want: Wanted) -> None:
+        known = self.state.active.get(want.name)
+        found = None if self.blind or not known else self.docker.container(known["container"])
+        action = "replaced" if known else "created"
+        if known and found and found["Config"]["Labels"].get(_SPEC) == want.spec:
+            if found["State"]["Running"]:
+                try:
+                    self._patiently(want, known["backend"], known["container"], 5)
+                    action = "unchanged"
+                except Unhealthy as error:
+                    self.notes.append("The scorer %s does not answer as it should: %s" % (want.name, error))
+            else:
+                action = "started"
+        self.actions[want.name] = action
+        if action != "unchanged":
+            self.changed = True
+        if self.check_mode or action == "unchanged":
+            return
+        if action == "started" and known:
+            self.docker.start(known["container"])
+            with contextlib.suppress(Unhealthy):
+                self._patiently(want, known["backend"], known["container"], want.service["start_timeout"])
+                return
+            self.actions[want.name] = "replaced"
+        self._replace(want)
+
+    def _replace(self, want: Wanted) -> None:
+        service, name = want.service, want.name
+        former = self.state.active.get(name)
+        if not former:
+            self._check_port(service)
+        backend = self._free_port()
+        container = self._create(want, backend)
+        stays = " The former container still serves." if former else ""
+        try:
+            self.docker.start(container)
+            self._patiently(want, backend, container, service["start_timeout"])
+        except (Unhealthy, DockerError) as error:
+            tail = self.docker.log_tail(container)
+            self.docker.remove(container, 0)
+            raise ClientError("The new container of the scorer %s cannot serve: %s%s %s" % (name, error, stays, _tail(tail))) from None
+        except BaseException:
+            self.docker.remove(container, 0)
+            raise
+        self.docker.restart_always(container)
+        self.state.active[name] = dict(want.front, container=container, backend=backend, shown=want.shown)
+        self.state.save()
+        try:
+            self.proxy.apply(self._fronts())
+            self._probe(want, service["port"])
+        except (Unhealthy, ClientError) as error:
+            if former:
+                self.state.active[name] = former
+            else:
+                del self.state.active[name]
+            self.state.save()
+            if self.state.active:
+                self.proxy.apply(self._fronts())
+            else:
+                self.proxy.remove()
+            tail = self.docker.log_tail(container)
+            self.docker.remove(container, 0)
+            raise ClientError("The scorer %s could not be switched to its new container: %s%s %s" % (name, error, stays, _tail(tail))) from None
+        if former:
+            self._retire(name, former)
+
+    def _retire(self, name: str, known: t.Mapping[str, t.Any]) -> None:
+        if not self.proxy.drain(known["backend"], self.params["drain_timeout"]):
+            self.notes.append("Requests to the former container of the scorer %s did not end within %d seconds." % (name, self.params["drain_timeout"]))
+        self.docker.remove(known["container"], self.params["stop_timeout"])
+
+    def _fronts(self) -> list[Front]:
+        return [Front(name, known["port"], known["score_path"], known["backend"]) for name, known in sorted(self.state.active.items())]
+
+    def _create(self, want: Wanted, backend: int) -> str:
+        service = want.service
+        port = "%d/tcp" % service["container_port"]
+        environment = dict(service["environment"], **_secret(self.params, want.name))
+        memory = service["memory_mb"] << 20
+        settings = {
+            "Image": want.image.id,
+            "User": service["user"],
+            "Env": ["%s=%s" % pair for pair in sorted(environment.items())],
+            "Labels": {LABEL: want.name, _SPEC: want.spec, _BACKEND: str(backend)},
+            "ExposedPorts": {port: {}},
+            "HostConfig": {
+                # "z" lets containers read it under SELinux, and means nothing elsewhere.
+                "Binds": ["%s:%s:ro,z" % (want.model.path, service["model_mount"])],
+                "PortBindings": {port: [{"HostIp": "127.0.0.1", "HostPort": str(backend)}]},
+                "Memory": memory,
+                "MemorySwap": memory,
+                "NanoCpus": int(service["cpus"] * 1e9),
+                "PidsLimit": service["pids"],
+                "ReadonlyRootfs": True,
+                "Tmpfs": dict.fromkeys(service["tmpfs"], "rw,nosuid,nodev,size=64m,mode=1777"),
+                "SecurityOpt": ["no-new-privileges"],
+                "CapDrop": ["ALL"],
+                "Init": True,
+                "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+                # One that has not proved itself yet is not started again.
+                "RestartPolicy": {"Name": "no"},
+            },
+        }
+        if service["command"]:
+            settings["Cmd"] = service["command"]
+        if service["health_command"]:
+            settings["Healthcheck"] = {
+                "Test": ["CMD"] + service["health_command"],
+                "Interval": 30 * 10**9,
+                "Timeout": 10 * 10**9,
+                "Retries": 3,
+                "StartPeriod": service["start_timeout"] * 10**9,
+            }
+        return self.docker.create("scorer-%s-%s" % (want.name, secrets.token_hex(4)), settings)
+
+    def _check_port(self, service: t.Mapping[str, t.Any]) -> None:
+        if any(front.port == service["port"] for front in self._fronts()):
+            return  # another service had it and moves
+        if not _free(self.params["listen_address"], service["port"]):
+            raise ClientError("The port %d of the scorer %s is taken by another program. Stop it, or choose another port." % (service["port"], service["name"]))
+
+    def _free_port(self) -> int:
+        taken = {each["Labels"].get(_BACKEND) for each in self.docker.containers(LABEL)}
+        first, last = self.params["backend_port_first"], self.params["backend_port_last"]
+        for port in range(first, last + 1):
+            if str(port) not in taken and _free("127.0.0.1", port):
+                return port
+        raise ClientError("No port from %d to %d is free for a container. Widen backend_port_first and backend_port_last." % (first, last))
+
+    # Health
+
+    def _patiently(self, want: Wanted, port: int, container: str, patience: float) -> None:
+        """Wait until a container scores; :class:`Unhealthy` when it has ended, answers wrongly, or is not ready in time."""
+        end = time.monotonic() + patience
+        while True:
+            try:
+                self._probe(want, port)
+                return
+            except Unhealthy as error:
+                if str(error).startswith("its answer"):
+                    raise
+                state = (self.docker.container(container) or {}).get("State") or {}
+                if not state.get("Running"):
+                    lack = ", for lack of memory" if state.get("OOMKilled") else ""
+                    raise Unhealthy("it ended with the exit code %s%s." % (state.get("ExitCode"), lack)) from None
+                if time.monotonic() > end:
+                    raise Unhealthy("it was not ready within %d seconds: %s" % (patience, error)) from None
+            time.sleep(0.3)
+
+    def _probe(self, want: Wanted, port: int) -> None:
+        """Ask a container, or the proxy before it, for its health and for the score of the probe's rows."""
+        service, probe = want.service, want.service["probe"]
+        address = self.params["listen_address"]
+        host = "127.0.0.1" if port != service["port"] or address in ("0.0.0.0", "::") else "[%s]" % address if ":" in address else address  # noqa: S104
+        client = Client("http://%s:%d" % (host, port), what="it", option="container_port", credentials="the image", retries=0, timeout=30, use_proxy=False)
+        try:
+            if service["health_path"]:
+                client.request("GET", service["health_path"])
+            if probe["data"] is None and probe["body"] is None:
+                if not service["health_path"]:
+                    with contextlib.closing(socket.create_connection(("127.0.0.1", port), 5)):
+                        pass
+                return
+            content_type, body = _request(probe)
+            answer = client.request("POST", service["score_path"], body, {"Content-Type": content_type})
+            predictions = _predictions(client.decode(answer, "POST", service["score_path"]), probe["predictions"])
+        except (HttpError, OSError) as error:
+            raise Unhealthy(self.docker.mask(str(error))) from None
+        if probe["expected"] is not None:
+            found = scoring.mismatch(probe["expected"], predictions, probe["tolerance"])
+            if found:
+                raise Unhealthy("its answer to the probe is not the expected one: %s." % found)
+
+    # The end of a run
+
+    def _finish(self, wanted: t.Sequence[Wanted]) -> None:
+        """Bring the proxy into line, and remove what no service needs any more."""
+        names = {want.name: want.front for want in wanted}
+        doomed = {name: known for name, known in self.state.active.items() if name not in names}
+        for name in doomed:
+            self.actions[name] = "removed"
+        moved = any(dict(known, **names.get(name, {})) != known for name, known in self.state.active.items())
+        self.changed = self.changed or bool(doomed or moved or self.leftovers or self.unused_models)
+        if self.check_mode:
+            self.changed = self.changed or (not self.blind and self.proxy.differs(self._fronts()))
+            return
+        self.state.active = {name: dict(known, **names[name]) for name, known in self.state.active.items() if name in names}
+        images = {service["image"] for service in self.params["services"]}
+        self.state.pins = {text: pin for text, pin in self.state.pins.items() if text in images}
+        self.state.save()
+        if not self.state.active:
+            if self.proxy.present():
+                self.changed = True
+                self.proxy.remove()
+        elif self.proxy.differs(self._fronts()):
+            self.changed = True
+            self.proxy.apply(self._fronts())
+        for name, known in doomed.items():
+            self._retire(name, known)
+        for each in self.leftovers:
+            self._retire(each["Labels"][LABEL], {"container": each["Id"], "backend": int(each["Labels"].get(_BACKEND, "0"))})
+        for name in self.unused_models:
+            models.remove_all(self.params, name)
+        for want in wanted:
+            models.prune(self.params, want.name, want.model)
+        for image in sorted(self.former_images - {pin["image"] for pin in self.state.pins.values()}):
+            self.docker.remove_image(image)
+
+    def _absent(self) -> dict[str, t.Any]:
+        directory = self.params["directory"]
+        listed = self.docker.containers(LABEL) if self.docker.there() else []
+        files = [name for name in ("models", "state.json") if os.path.lexists(os.path.join(directory, name))]
+        self.changed = bool(listed or files or self.proxy.present())
+        if not self.check_mode:
+            self.proxy.remove()
+            for each in listed:
+                self.docker.remove(each["Id"], self.params["stop_timeout"])
+            for pin in self.state.pins.values():
+                if self.docker.there():
+                    self.docker.remove_image(pin["image"])
+            for registry in sorted({parse_reference(text).registry for text in self.state.pins} - {""}):
+                remove(os.path.join(CERTIFICATES, registry, "ca.crt"))
+                with contextlib.suppress(OSError):
+                    os.rmdir(os.path.join(CERTIFICATES, registry))
+        removed = sorted(self.state.active)
+        return {"changed": self.changed, "services": [], "removed": removed, "moved": [], "notes": [], "release": None,
+                "diff": {"before": _text(self.before), "after": _text({})}}  # fmt: skip
+
+
+def _request(probe: t.Mapping[str, t.Any]) -> tuple[str, bytes]:
+    """Content type and body of the probe: rows in MLflow's form, or whatever the operator gave."""
+    if probe["body"] is not None:
+        return "application/json", (probe["body"] if isinstance(probe["body"], str) else json.dumps(probe["body"])).encode("utf-8")
+    rows = {"csv": None, "inputs": None, "records": None, "columns": probe["columns"], "data": probe["data"]}
+    return scoring.request_body(rows, probe["mlflow_version"])
+
+
+def _predictions(answer: t.Any, path: t.Optional[str]) -> t.Any:
+    """The predictions in an answer: below a path such as ``result.scores``, or where MLflow puts them."""
+    if not path:
+        return scoring.predictions_of(answer)
+    for key in path.split("."):
+        if not isinstance(answer, dict) or key not in answer:
+            raise Unhealthy("its answer to the probe has no %s." % path)
+        answer = answer[key]
+    return answer
+
+
+def _free(address: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM) as candidate:
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            candidate.bind((address, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise ClientError("Nothing can listen on port %d of %s: %s" % (port, address, sentence(str(error.strerror)))) from None
+            return False
+    return True
+
+
+def _tail(text: str) -> str:
+    return "The end of its log:\n%s" % text if text.strip() else "It printed nothing."
+
+
+def _text(services: t.Mapping[str, t.Any]) -> str:
+    return json.dumps(services, indent=2, sort_keys=True) + "\n" if services else ""
