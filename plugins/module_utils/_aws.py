@@ -21,6 +21,7 @@ try:
     import boto3.exceptions
     import botocore.config
     import botocore.exceptions
+    import botocore.parsers
 
     HAS_BOTO3 = True
 except ImportError:
@@ -219,7 +220,9 @@ class _Failures:
         pass
 
     def __exit__(self, kind: t.Any, error: t.Any, trace: t.Any) -> None:
-        if isinstance(error, (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, boto3.exceptions.Boto3Error)):
+        # A page of a foreign server is no error of botocore's own kind.
+        kinds = (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError, botocore.parsers.ResponseParserError, boto3.exceptions.Boto3Error)
+        if isinstance(error, kinds):
             raise self._aws._failure(self._what, error) from None  # pylint: disable=protected-access
 
 
