@@ -24,8 +24,9 @@ quickstart: setup ## From nothing to a configured Sparkflows double and scored p
 	@$(TESTBED) engine up
 	@$(TESTBED) images
 	@$(TESTBED) artifacts
-	@$(TESTBED) hosts up --name quickstart --host mlflow-a=debian-13 --host mlflow-b=debian-12 --host sparkflows=debian-13
+	@$(TESTBED) hosts up --name quickstart --host mlflow-a=debian-13 --host mlflow-b=debian-12 --host sparkflows=debian-13 --host scorer=debian-13
 	@ansible-playbook tests/doubles/sparkflows/install.yml -i inventories/quickstart
+	@ansible-playbook tests/doubles/scorer/install.yml -i inventories/quickstart
 	@ansible-playbook playbooks/site.yml -i inventories/quickstart
 	@ansible-playbook playbooks/verify.yml -i inventories/quickstart -e '{"verify_keep": true}'
 	@$(TESTBED) summary

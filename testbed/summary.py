@@ -9,6 +9,8 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -96,6 +98,23 @@ def show_sparkflows(name: str, host: str, value: dict[str, str], settings: dict[
     return bool(served.get(server))
 
 
+def scorers(name: str, host: str) -> dict[str, str]:
+    """Return the port of each scorer of a host, by name; nothing for a host that has none."""
+    asked = subprocess.run(ssh(name, host, "sudo -n cat /etc/sparkflows-mlops/scorer-proxy.cfg"), capture_output=True, text=True, check=False)
+    return dict(re.findall(r"^listen (\S+)\n\s+bind \S*:(\d+)$", asked.stdout, re.MULTILINE)) if asked.returncode == 0 else {}
+
+
+def show_scorers(name: str, host: str, value: dict[str, str], ports: dict[str, str], served: dict[str, list[dict[str, Any]]]) -> bool:
+    """Print what scorers answer to the rows that MLflow's model of the same name was asked; return whether one was asked."""
+    print(f"\n{host}  scorers in Docker, {value['address']}, {value['platform']} in container {value['container']}")
+    probes = {row["name"]: row["probe"] for rows in served.values() for row in rows}
+    for scorer, port in sorted(ports.items()):
+        if scorer in probes:
+            predictions = post(name, host, f"http://127.0.0.1:{port}/invocations", probes[scorer])
+            print(f"  {'prediction':<12} {scorer}, port {port}: {json.dumps(probes[scorer].get('data'))} gave {json.dumps(predictions)}")
+    return bool(set(ports) & set(probes))
+
+
 def show(name: str) -> None:
     """Print the summary of a testbed.
 
@@ -104,9 +123,10 @@ def show(name: str) -> None:
     silent = []
     everybody = hosts.hosts(name)
     doubles = {host: settings for host in everybody if (settings := sparkflows(name, host)) is not None}
+    dockers = {host: ports for host in everybody if (ports := scorers(name, host))}
     served: dict[str, list[dict[str, Any]]] = {}
     for host, value in everybody.items():
-        if host in doubles:
+        if host in doubles or host in dockers:
             continue
         found = report(name, host)
         ready = [row for row in found["deployments"] if row["state"] == "ready" and row.get("probe")]
@@ -119,6 +139,7 @@ def show(name: str) -> None:
         silent += [] if ready and set(found["urls"].values()) == {200} else [host]
         served[host] = ready
     silent += [host for host, settings in doubles.items() if not show_sparkflows(name, host, everybody[host], settings, served)]
+    silent += [host for host, ports in dockers.items() if not show_scorers(name, host, everybody[host], ports, served)]
     folder = hosts.folder(name)
     print(f"\nLog in with  ssh -F {folder}/ssh_config HOST   (addresses above are the hosts' own; reach them with ssh -L).")
     if silent:
