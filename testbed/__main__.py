@@ -77,8 +77,7 @@ def down() -> None:
     if engine.answers():
         for name in hosts.known_testbeds():
             hosts.down(name)
-        for platform in images.PLATFORMS:
-            images.remove(platform)
+        images.remove_all()
     engine.down()
 
 

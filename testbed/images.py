@@ -104,8 +104,9 @@ def from_packages(image: str, suite: str, label: str) -> None:
         run(["docker", "import", *changes, tree, image], what=f"Importing {image}")
 
 
-def remove(platform: str) -> None:
-    """Remove the image of a platform where it exists."""
-    if succeeds(["docker", "image", "inspect", name(platform)]):
-        run(["docker", "image", "rm", name(platform)], what=f"Removing {name(platform)}")
-        say(f"Image {name(platform)}: removed")
+def remove_all() -> None:
+    """Remove every image that was made here: those of the hosts, and those that tests built upon them."""
+    listing = run(["docker", "images", "--filter", "reference=sparkflows-mlops/*", "--format", "{{.Repository}}:{{.Tag}}"], what="Listing the images")
+    for image in listing.split():
+        run(["docker", "image", "rm", "--force", image], what=f"Removing {image}")
+        say(f"Image {image}: removed")
