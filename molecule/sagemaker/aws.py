@@ -94,7 +94,7 @@ class Place(Cloud):
         name = config.production_variants[0]["ModelName"]
         if name not in self._containers:
             container = backend._models[name].primary_container
-            bucket, _, key = container["ModelDataUrl"].removeprefix("s3://").partition("/")
+            bucket, dummy, key = container["ModelDataUrl"].removeprefix("s3://").partition("/")
             folder = Path(tempfile.mkdtemp(prefix="model-", dir=self._folder))
             with tarfile.open(fileobj=io.BytesIO(self.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())) as archive:
                 archive.extractall(folder, filter="data")
@@ -134,7 +134,7 @@ class Place(Cloud):
 
     def close(self) -> None:
         super().close()
-        for number, _ in self._containers.values():
+        for number, dummy in self._containers.values():
             subprocess.run(["docker", "rm", "--force", "--volumes", number], capture_output=True, check=False)
 
 

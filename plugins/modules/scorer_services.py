@@ -44,6 +44,7 @@ options:
       - URL of Sparkflows, for its release and for models from its repository.
       - Without it the environment variable E(SPARKFLOWS_URL) of the host where the module runs is read.
     type: str
+    required: false
   services:
     description:
       - The scorers of this host. Others that this module made are removed.

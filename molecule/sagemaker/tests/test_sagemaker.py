@@ -65,7 +65,7 @@ def endpoints(artifact: Path, expected: list[float]) -> list[dict[str, Any]]:
 
 
 def tasks(changed: list[tuple[str, str]]) -> set[str]:
-    return {task.rpartition(" : ")[2] for task, _ in changed}
+    return {task.rpartition(" : ")[2] for task, host in changed}
 
 
 def test_what_is_there(account: Account) -> None:
@@ -74,7 +74,7 @@ def test_what_is_there(account: Account) -> None:
     assert re.fullmatch("doubled-[0-9a-f]{12}", model)
     digest = account.client("ecr").describe_images(repositoryName=REPOSITORY, imageIds=[{"imageTag": "mlflow-1.30.1"}])["imageDetails"][0]["imageDigest"]
     assert container["Image"].endswith(f"/{REPOSITORY}@{digest}")
-    bucket, _, key = container["ModelDataUrl"].removeprefix("s3://").partition("/")
+    bucket, dummy, key = container["ModelDataUrl"].removeprefix("s3://").partition("/")
     assert account.client("s3").head_object(Bucket=bucket, Key=key)["ContentLength"] > 0
 
 
