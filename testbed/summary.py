@@ -84,12 +84,20 @@ def sparkflows(name: str, host: str) -> dict[str, str] | None:
     return {title: found.get(title, "") for title in TITLES}
 
 
+def workflow_results(name: str, host: str) -> dict[str, str]:
+    """Return what the last run of each workflow put out, by the workflow's name."""
+    executions = json.loads(run(ssh(name, host, f"curl --silent --show-error --fail {SPARKFLOWS}/_double/executions"), what="Asking for the workflows' runs"))
+    return {execution["record"]["name"]: ", ".join(execution["script"]["results"]) for execution in executions}
+
+
 def show_sparkflows(name: str, host: str, value: dict[str, str], settings: dict[str, str], served: dict[str, list[dict[str, Any]]]) -> bool:
     """Print what Sparkflows is set to and what it reaches; return whether it reached a model."""
     print(f"\n{host}  a double of Sparkflows, {value['address']}, {value['platform']} in container {value['container']}")
     print(f"  {'answers':<12} {SPARKFLOWS}/healthcheck")
     for title, setting in settings.items():
         print(f"  {'setting':<12} {title}: {setting or '(none)'}")
+    for workflow, result in workflow_results(name, host).items():
+        print(f"  {'workflow':<12} {workflow}: {result}")
     server = settings["Fire MLOps Host"]
     for row in served.get(server, []):
         rows = row["probe"].get("data", row["probe"])

@@ -135,3 +135,17 @@ def test_import_of_a_known_uuid(call: t.Any, sparkflows_double: t.Any, option: s
 def test_bad_imports(call: t.Any) -> None:
     assert import_file(call, {"name": "one"}, "whatever").status == 400
     assert call("POST", "/api/v1/workflows/import?projectId=1&uuidOption=createNewUUID").status == 400
+
+
+def test_a_workflow_that_names_a_model_really_scores(call: t.Any, http_server: t.Any) -> None:
+    http_server.route("POST", "/score", lambda request: {"predictions": [sum(row) for row in request.json()["data"]]})
+    rows = {"columns": ["a", "b"], "data": [[1.0, 2.0], [3.0, 4.0]]}
+    for path, status, result in (("/score", "COMPLETED", '{"predictions": [3.0, 7.0]}'), ("/none", "FAILED", None)):
+        workflow = {"name": "score", "double": {"url": http_server.url + path, "rows": rows}}
+        execution = run(call, int(call("POST", "/_double/workflows", {"workflow": workflow, "script": {}}).json()["id"]))
+        while (seen := call("GET", "/api/v1/workflow-executions/%d/status" % execution).text) == "RUNNING":
+            pass
+        assert seen == status
+        results = call("GET", "/api/v1/execution-results/workflow-executions/%d/resultType/2" % execution).json()
+        assert [each["result"] for each in results] == ([result] if result else [])
+    assert "did not score: HTTP Error 404" in call("GET", "/api/v1/workflow-executions/%d/logs/view" % execution).text

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Workflows and their executions.
 
-Nothing is executed. A workflow has a script: the statuses that an execution goes through, one with each time it is
-asked for (the last one stays), its results and its log. Tests set it through the control interface.
+No node is executed. A workflow has a script: the statuses that an execution goes through, one with each time it is
+asked for (the last one stays), its results and its log. Tests set it through the control interface. A workflow with a
+part `double`, `{"url": ..., "rows": ...}`, really scores: its result is what that URL answers to the rows.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import json
 import time
 import typing as t
+import urllib.request
 import uuid
 
 from flask import Blueprint, Response, g, jsonify, request
@@ -116,9 +118,23 @@ def _execute(kept: dict[str, t.Any], parameters: t.Any) -> Response:
         "applicationId": "double_%d" % number, "uiWebUrl": "", "metrics": "", "startTime": int(time.time() * 1000), "endTime": None,
         "emailOnSuccess": "", "emailOnFailure": "",
     }  # fmt: skip
-    store.state["executions"].append({"record": record, "parameters": parameters, "script": json.loads(json.dumps(kept["script"]))})
+    script = {**json.loads(json.dumps(kept["script"])), **_scored(kept["workflow"].get("double"))}
+    store.state["executions"].append({"record": record, "parameters": parameters, "script": script})
     store.save()
     return text(str(number))
+
+
+def _scored(asked: dict[str, t.Any] | None) -> dict[str, t.Any]:
+    """What the script becomes by asking a model: its answer as the result, or a failure that the log explains."""
+    if not asked:
+        return {}
+    rows = json.dumps(asked["rows"]).encode()
+    sent = urllib.request.Request(asked["url"], rows, {"Content-Type": "application/json"})  # noqa: S310 - a test's own address
+    try:
+        with urllib.request.urlopen(sent, timeout=30) as answer:  # noqa: S310
+            return {"results": [answer.read().decode()]}
+    except OSError as error:
+        return {"statuses": ["RUNNING", "FAILED"], "log": "%s did not score: %s\n" % (asked["url"], error)}
 
 
 @workflows.post("/api/v1/workflow/execute")
