@@ -14,6 +14,7 @@ https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-inference-code.h
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import gzip
 import hashlib
@@ -49,10 +50,13 @@ class Source:
         """The S3 URI where the archive is already, ``None`` when it is to be uploaded under ``key``."""
         return None
 
-    @contextlib.contextmanager
-    def archive(self) -> t.Iterator[t.BinaryIO]:
+
+class PackedSource(Source, abc.ABC):
+    """A model whose archive is made here and uploaded."""
+
+    @abc.abstractmethod
+    def archive(self) -> t.ContextManager[t.BinaryIO]:
         """The archive as a file, at its beginning."""
-        raise NotImplementedError
 
 
 class UploadedSource(Source):
@@ -71,7 +75,7 @@ class UploadedSource(Source):
         return self.uri
 
 
-class ArchiveSource(Source):
+class ArchiveSource(PackedSource):
     """A model.tar.gz on this host, taken as it is."""
 
     def __init__(self, path: str) -> None:
@@ -89,7 +93,7 @@ class ArchiveSource(Source):
             yield file
 
 
-class FolderSource(Source):
+class FolderSource(PackedSource):
     """A model's folder on this host, with MLmodel and what belongs to it."""
 
     def __init__(self, path: str) -> None:
@@ -108,7 +112,7 @@ class FolderSource(Source):
             yield file
 
 
-class RegisteredSource(Source):
+class RegisteredSource(PackedSource):
     """A version in MLflow's registry.
 
     It is known by its run, its place, its list of files with their sizes, and its MLmodel, in which MLflow writes an id and the time of each model it
@@ -244,7 +248,7 @@ def head_object(aws: Aws, bucket: str, key: str) -> t.Optional[dict[str, t.Any]]
         return None
 
 
-def upload(aws: Aws, source: Source, bucket: str, key: str, kms_key: t.Optional[str]) -> None:
+def upload(aws: Aws, source: PackedSource, bucket: str, key: str, kms_key: t.Optional[str]) -> None:
     """Put the archive of a model into S3, where it appears as a whole or not at all, and see that all of it is there."""
     options = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
     with source.archive() as file:

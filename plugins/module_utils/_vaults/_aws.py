@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import abc
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
@@ -135,8 +136,9 @@ class _Aws(Vault):
                 "%s did not give an answer: %s Check the network, aws_region, aws_endpoint_url and ca_path." % (self.subject, sentence(str(error)))
             ) from None
 
+    @abc.abstractmethod
     def _get(self, client: t.Any) -> bytes:
-        raise NotImplementedError
+        """The one read, with boto3's client of the service."""
 
     def _refusal(self, error: t.Mapping[str, str]) -> Problem:
         code = error.get("Code", "")

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import abc
 import json
 import os
 import platform
@@ -44,7 +45,7 @@ class Login:
         """Raise `Problem` when the credentials are incomplete; speaks to no server."""
 
 
-class Vault:
+class Vault(abc.ABC):
     """A place that keeps one secret.
 
     ``validate`` finds what can be said against the options without a network; ``read`` makes the one read of a run
@@ -58,9 +59,9 @@ class Vault:
         self.params = params
 
     @property
+    @abc.abstractmethod
     def what(self) -> str:
         """The secret, as the subject of a sentence."""
-        raise NotImplementedError
 
     def validate(self) -> None:
         """Raise `Problem` when the options cannot work."""
@@ -73,9 +74,9 @@ class Vault:
         if ca_path and not os.path.isfile(ca_path):
             raise Problem("ca_path is %s, but there is no such file on %s. Correct it, or leave it out to trust the system's authorities." % (ca_path, here()))
 
+    @abc.abstractmethod
     def read(self) -> bytes:
         """The secret's content."""
-        raise NotImplementedError
 
     def verify(self) -> t.Union[bool, str]:
         """Whether and by which authorities servers are checked, as the libraries of the vaults want it."""
