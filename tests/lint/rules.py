@@ -128,6 +128,32 @@ def _strings(value: Any) -> Iterator[str]:
         for inner in value:
             yield from _strings(inner)
 
+# A secret that is handed on as it is, or the text of a file that a module gets.
+HANDED_ON = re.compile(r"\{\{\s*(\w+)(?:\s*\|\s*default\([^()]*\))*\s*\}\}")
+FILE_TEXT = re.compile(r"\{\{\s*(lookup\('ansible\.builtin\.(?:file|template)', [^{}|]*\))\s*\}\}")
+
+
+def texts_stay_texts(root: Path) -> Iterator[str]:
+    """A text that may look like data is handed on with the filter string.
+
+    ansible-core before 2.19 turns what a lone template yields into a list or a dictionary when it looks like one, unless the
+    last filter but default is one of its STRING_TYPE_FILTERS.
+    """
+    secrets = set()
+    for specs in sorted((root / "roles").glob("*/meta/argument_specs.yml")):
+        options = _load(specs)["argument_specs"]["main"]["options"]
+        secrets |= {name for name, option in options.items() if option.get("type") == "raw" and not isinstance(option.get("default"), (dict, list))}
+    for pattern in ("roles/*/tasks/**/*.yml", "roles/*/vars/**/*.yml", "playbooks/**/*.yml"):
+        for path in sorted(root.glob(pattern)):
+            for name, value in _leaves(_load(path)):
+                handed = HANDED_ON.fullmatch(value.strip()) if isinstance(value, str) else None
+                read = FILE_TEXT.fullmatch(value.strip()) if isinstance(value, str) and name in ("content", "stdin") else None
+                # What only judges a secret must see it as it is.
+                if handed and handed[1] in secrets and name != handed[1]:
+                    yield f"{_name(path, root)}: {name} hands {handed[1]} on without `| string`"
+                if read:
+                    yield f"{_name(path, root)}: {name} hands {read[1]} on without `| string`"
+
 
 def controller_tasks_do_not_become(root: Path) -> Iterator[str]:
     """A task on the controller says become: false, or it would ask for sudo there."""
@@ -307,6 +333,7 @@ def nothing_of_one_machine(root: Path) -> Iterator[str]:
 RULES: tuple[Callable[[Path], Iterator[str]], ...] = (
     defaults_equal_specs,
     secrets_are_not_logged,
+    texts_stay_texts,
     controller_tasks_do_not_become,
     inventories_have_one_shape,
     inventories_hold_no_secret,

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import random
 import re
+import string
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.filter.environment_file import environment_file
 from testinfra.host import Host
 
 SERVICES = {"mlflow-server.service": "mlflow", "mlops-agent.service": "mlops-agent"}
@@ -71,6 +75,21 @@ def test_token_is_nowhere_else(host: Host) -> None:
         assert host.run("cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -qFf /run/canary").rc == 1
     finally:
         host.check_output("rm /run/canary")
+
+
+def test_systemd_reads_what_was_written(host: Host) -> None:
+    """Any printable text that a role puts into an environment file is what the unit's process sees."""
+    seeded = random.Random(20)
+    values = ["abcdefghijklmnop$x", *("".join(seeded.choices(string.printable[:95] + "Ä€😀", k=40)) for dummy in range(200))]
+    variables = {f"V{number}": value for number, value in enumerate(values)}
+    text = base64.b64encode(environment_file(variables).encode()).decode()
+    host.check_output(f"umask 077; echo {text} | base64 -d > /run/odd.env")
+    try:
+        seen = host.check_output("systemd-run --quiet --wait --pipe --property=EnvironmentFile=/run/odd.env env -0 | base64 -w0")
+    finally:
+        host.check_output("rm /run/odd.env")
+    found = dict(line.split("=", 1) for line in base64.b64decode(seen).decode().split("\0") if line)
+    assert {name: found[name] for name in variables} == variables
 
 
 def test_nothing_is_writable_by_everybody(host: Host) -> None:

@@ -61,6 +61,26 @@ TASKS = "roles/agent/tasks/main.yml"
 
 
 @pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        ('{key: "{{ jdk_password }}"}', ["key hands jdk_password on"]),
+        ('{key: "{{ jdk_password | default(omit, true) }}"}', ["key hands jdk_password on"]),
+        ('{key: "{{ jdk_password | string | default(omit, true) }}"}', []),
+        ('{jdk_password: "{{ jdk_password }}"}', []),
+        ('{key: "{{ jdk_environment }}"}', []),
+        ("{content: \"{{ lookup('ansible.builtin.file', 'x.json') }}\"}", ["content hands lookup('ansible.builtin.file', 'x.json') on"]),
+        ("{content: \"{{ lookup('ansible.builtin.file', 'x.json') | string }}\"}", []),
+    ],
+)
+def test_texts_stay_texts(tree: Tree, task: str, expected: list[str]) -> None:
+    options = "jdk_password: {type: raw, default: '', description: x}\njdk_environment: {type: raw, default: {}, description: x}\n"
+    found = list(rules.texts_stay_texts(tree({**role("{}\n", options), TASKS: f"- name: Work\n  sparkflows.mlops.example: {task}\n"})))
+    assert len(found) == len(expected), found
+    assert all(part in sentence for part, sentence in zip(expected, found, strict=True))
+
+
+
+@pytest.mark.parametrize(
     ("task", "count"),
     [
         ("{ansible.builtin.uri: {url: x, headers: {Authorization: 'Bearer {{ agent_token }}'}}}", 1),
