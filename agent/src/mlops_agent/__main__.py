@@ -11,11 +11,11 @@ import signal
 import ssl
 import sys
 
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from . import __version__, config as settings
 from .health import Health
+from .listener import Listener
 from .ports import Ports
 from .reconciler import Reconciler
 from .registry import Registry
@@ -47,10 +47,10 @@ async def serve(config, secrets):
     registry = Registry(config.tracking_uri, secrets, config.tracking_ca_file)
     agent = Agent(config, secrets, store, reconciler, registry, units, ports)
 
-    server = HTTPServer(
+    server = Listener(
         application(agent), ssl_options=_tls(config),
         # The handlers keep the real limit: they answer in JSON, tornado would just hang up.
-        max_body_size=1 << 40, body_timeout=30, idle_connection_timeout=60, max_header_size=16384,
+        max_body_size=1 << 62, body_timeout=30, idle_connection_timeout=60, max_header_size=16384,
     )
     server.add_sockets(bind_sockets(config.listen_port, config.listen_address))
     reconciler.start()

@@ -11,7 +11,12 @@ import ssl
 from collections import namedtuple
 from urllib.parse import urlencode
 
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.httpclient import HTTPClientError, HTTPRequest
+
+from . import http1
+
+#: A listing of 10,000 versions is smaller.
+ANSWER_LIMIT = 32 * 1024 * 1024
 
 #: A fixed version of a model: uri is what the launcher fetches, source where the bytes lie.
 Resolved = namedtuple("Resolved", "uri source")
@@ -38,7 +43,7 @@ class Registry:
         self._secrets = secrets
         self._timeout = timeout
         self._tls = ssl.create_default_context(cafile=ca_file or None)
-        self._client = AsyncHTTPClient(force_instance=True)
+        self._client = http1.client(ANSWER_LIMIT)
 
     async def resolve(self, uri):
         """Turn a checked ModelUri into a Resolved. Raises RegistryError when there is no such model."""
@@ -131,7 +136,7 @@ class Registry:
             headers["Authorization"] = "Bearer " + self._secrets.tracking_token
         request = HTTPRequest(
             self._base + endpoint, method=method, body=body, headers=headers, ssl_options=self._tls,
-            connect_timeout=self._timeout, request_timeout=self._timeout, follow_redirects=False, **login
+            connect_timeout=self._timeout, request_timeout=self._timeout, **login
         )
         try:
             response = await self._client.fetch(request, raise_error=False)

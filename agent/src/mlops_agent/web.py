@@ -147,6 +147,7 @@ class Handler(RequestHandler):
     def prepare(self):
         if not self.public:
             self._check_token()
+            self.request.connection.context.busy = True
         if int(self.request.headers.get("Content-Length") or 0) > self.agent.config.body_limit:
             raise self._too_large()
 
