@@ -313,7 +313,7 @@ def _fetched(params: dict[str, t.Any], scratch: str) -> str:
                     break
                 file.write(block)
             if size and file.tell() != size:
-                raise Problem("%s broke off after %s of %s. Try again." % (label, megabytes(file.tell()), megabytes(size)))
+                raise Problem("%s broke off after %d of %d bytes. Try again." % (label, file.tell(), size))
     except urllib.error.HTTPError as error:
         hint = "Check the user name and password." if error.code in (401, 403, 407) else "Check the address."
         raise Problem("%s answered %d %s. %s" % (label, error.code, error.reason, hint)) from None

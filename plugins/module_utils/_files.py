@@ -98,17 +98,34 @@ def free_bytes(path: str) -> int:
     return shutil.disk_usage(path).free
 
 
+#: What helps where a file system has space but can't hold more files.
+OUT_OF_INODES = "`df -i` shows it; remove small files that nobody needs, or choose another path."
+
+
+def free_inodes(path: str) -> int | None:
+    """How many more files a file system can hold; None where that is not limited. The path need not exist yet."""
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
+    system = os.statvfs(path)
+    return system.f_favail if system.f_files else None
+
+
 def megabytes(size: int) -> str:
+    """A size in megabytes of 1000000 bytes, rounded up, as what is needed should be."""
     return "%d MB" % max(1, -(-size // 1000000))
 
 
 def need_space(path: str, needed: int, what: str) -> None:
-    """Raise a `Problem` unless `needed` bytes are free where `path` is or will be."""
+    """Raise a `Problem` unless `needed` bytes, and a file at all, fit where `path` is or will be."""
     free = free_bytes(path)
     if free < needed:
+        # Rounded down, so that it never reads as if there were enough.
         raise Problem(
-            "%s needs about %s below %s, but only %s are free there. Free some space or choose another path." % (what, megabytes(needed), path, megabytes(free))
+            "%s needs about %s below %s, but only %d MB are free there. Free some space or choose another path."
+            % (what, megabytes(needed), path, free // 1000000)
         )
+    if free_inodes(path) == 0:
+        raise Problem("%s needs new files below %s, but the file system there has no inodes left. %s" % (what, path, OUT_OF_INODES))
 
 
 class Releases:

@@ -92,6 +92,7 @@ def read(params: dict[str, t.Any]) -> dict[str, t.Any]:
         "files": {wanted["path"]: file_facts(wanted["path"], wanted.get("content")) for wanted in params["files"]},
         "certificates": {wanted["path"]: certificates.certificate_facts(**wanted) for wanted in params["certificates"]},
         "users": {name: user_facts(name) for name in params["users"]},
+        "groups": {name: group_facts(name) for name in params["groups"]},
         "commands": {name: shutil.which(name, path=commands.PATH) for name in params["commands"]},
         "urls": url_answers(params["urls"]),
     }
@@ -148,9 +149,17 @@ def disk(path: str) -> dict[str, t.Any]:
     while not os.path.exists(place):
         place = os.path.dirname(place)
     usage = shutil.disk_usage(place)
+    system = os.statvfs(place)
     while not os.path.ismount(place):
         place = os.path.dirname(place)
-    return {"mount": place, "total_mb": usage.total // _MIB, "free_mb": usage.free // _MIB}
+    return {
+        "mount": place,
+        "total_mb": usage.total // _MIB,
+        "free_mb": usage.free // _MIB,
+        # A file system without a fixed number of inodes, such as btrfs, tells none.
+        "free_inodes": system.f_favail if system.f_files else None,
+        "read_only": bool(system.f_flag & os.ST_RDONLY),
+    }
 
 
 def jdk_facts(home: str) -> dict[str, t.Any] | None:
@@ -324,6 +333,13 @@ def user_facts(name: str) -> dict[str, t.Any]:
     return {"exists": True, "uid": user.pw_uid, "gid": user.pw_gid, "group": _named(grp.getgrgid, user.pw_gid), "home": user.pw_dir, "shell": user.pw_shell}
 
 
+def group_facts(name: str) -> dict[str, t.Any]:
+    try:
+        return {"exists": True, "gid": grp.getgrnam(name).gr_gid}
+    except KeyError:
+        return {"exists": False, "gid": None}
+
+
 def url_answers(wanted: t.Sequence[dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
     """The status that each URL answers with, or a sentence that says why none came; all are asked at once."""
     if not wanted:
@@ -359,7 +375,7 @@ def _answer(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
             return {"status": _pinned_status(wanted, address), "error": None}
         with urls.open_url(
             wanted["url"], timeout=wanted["timeout"], ca_path=wanted["ca_path"], validate_certs=wanted["validate_certs"], http_agent="sparkflows-mlops",
-            headers=_login(wanted),
+            headers=_login(wanted), use_proxy=wanted.get("use_proxy", True) and not _own(address.hostname),
         ) as response:  # fmt: skip
             return {"status": response.getcode(), "error": None}
     except urllib.error.HTTPError as error:
@@ -367,6 +383,11 @@ def _answer(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
     except Exception as error:  # whatever the network or TLS library raises, the answer is that there is none
         reason = re.sub(r"^\[Errno -?\d+\] ", "", str(getattr(error, "reason", None) or error)).rstrip(".")
         return {"status": None, "error": "%s does not answer: %s." % (re.sub(r"(?<=://)[^/@]*@", "", wanted["url"]), reason)}
+
+
+def _own(name: str | None) -> bool:
+    """Whether a host asks itself, which no proxy of its environment could do for it."""
+    return name is not None and (name == "localhost" or name == "::1" or re.match(r"127(\.\d{1,3}){3}\Z", name) is not None)
 
 
 def _login(wanted: dict[str, t.Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ import tempfile
 import zipfile
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, remove
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import OUT_OF_INODES, Problem, free_inodes, remove
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sources import Sources, hide_credentials
 
 # Prints where pip's own code can be had: as a wheel that Python brings (ensurepip), or as an installed package.
@@ -87,7 +87,7 @@ def sync_with_uv(runner: Runner, uv: str, path: str, lock: str, sources: Sources
         remove(cache)
         status, output = runner.run(argv + [lock], sources.for_uv(cache), "uv")
     if status:
-        raise Problem(_explained(output, "uv", sources))
+        raise Problem(_explained(output, "uv", sources, path))
     remove(os.path.join(path, ".lock"))  # uv leaves it, and lets everybody write to it
 
 
@@ -156,7 +156,7 @@ def install_with_pip(runner: Runner, python: str, path: str, lock: str, sources:
     finally:
         remove(scratch)
     if status:
-        raise Problem(_explained(output, "pip", sources))
+        raise Problem(_explained(output, "pip", sources, path))
 
 
 def _borrow_pip(runner: Runner, python: str, scratch: str, sources: Sources) -> None:
@@ -171,8 +171,8 @@ def _borrow_pip(runner: Runner, python: str, scratch: str, sources: Sources) -> 
         shutil.copytree(place, os.path.join(scratch, "pip"))
 
 
-def _explained(output: str, installer: str, sources: Sources) -> str:
-    """One or two sentences for what an installer printed when it failed."""
+def _explained(output: str, installer: str, sources: Sources, path: str) -> str:
+    """One or two sentences for what an installer printed when it failed to fill the environment at `path`."""
     text = hide_credentials(re.sub(r"\x1b\[[0-9;]*m", "", output))
     flat = re.sub(r"\s+", " ", text)
     places = list(sources.find_links)
@@ -188,6 +188,8 @@ def _explained(output: str, installer: str, sources: Sources) -> str:
             "Fetch the file again, or add its hash to the lock when you built it yourself. %s" % (name, found, looked)
         )
     if _DISK_FULL.search(flat):
+        if free_inodes(path) == 0:
+            return "The file system of %s ran out of inodes before all was installed. %s" % (path, OUT_OF_INODES)
         return "The disk was full before all was installed. Free some space or choose another dest."
     if _BAD_CERTIFICATE.search(flat):
         return "The certificate of the index is not trusted on this host: %s. Name the CA certificates with ca_bundle. %s" % (_cause(text), looked)

@@ -89,6 +89,12 @@ options:
     type: list
     elements: str
     default: []
+  groups:
+    description:
+      - Names of groups.
+    type: list
+    elements: str
+    default: []
   paths:
     description:
       - Paths whose disk space matters. They need not exist yet.
@@ -229,10 +235,12 @@ host:
       type: int
       sample: 2
     disks:
-      description: For each of O(paths) the mount point and the space of its file system in MiB.
+      description:
+        - For each of O(paths) the mount point and the space of its file system in MiB, whether it is mounted read-only, and how many more
+          files it can hold; null where the file system has no fixed number.
       returned: success
       type: dict
-      sample: {/opt/sparkflows: {mount: /, total_mb: 100000, free_mb: 70000}}
+      sample: {/opt/sparkflows: {mount: /, total_mb: 100000, free_mb: 70000, free_inodes: 6000000, read_only: false}}
     jdk:
       description: The JDK in O(jdk_home); null when there is none. The vendor is null when the JDK does not name it.
       returned: success
@@ -320,6 +328,11 @@ host:
       returned: success
       type: dict
       sample: {mlflow: {exists: true, uid: 998, gid: 998, group: mlflow, home: /var/lib/mlflow-server, shell: /usr/sbin/nologin}}
+    groups:
+      description: For each of O(groups) whether it exists, and its number.
+      returned: success
+      type: dict
+      sample: {mlflow: {exists: true, gid: 998}}
     commands:
       description: For each of O(commands) its path, or null.
       returned: success
@@ -371,6 +384,7 @@ def main():
                 },
             },
             "users": {"type": "list", "elements": "str", "default": []},
+            "groups": {"type": "list", "elements": "str", "default": []},
             "paths": {"type": "list", "elements": "path", "default": []},
             "commands": {"type": "list", "elements": "str", "default": []},
             "urls": {

@@ -71,13 +71,20 @@ class Client:
             thread.start()
         try:
             yield self
-            # So that the answers of what came last are among them.
-            time.sleep(2)
+            # So that what came last is among them: as many requests as had not ended yet, and as many more that began after it.
+            due = self._asked() + 2 * self.WORKERS
+            deadline = time.monotonic() + 60
+            while self._asked() < due:
+                assert time.monotonic() < deadline, "the scorer answers no longer"
+                ended.wait(0.05)
         finally:
             ended.set()
             self.seconds = time.monotonic() - begun
             for thread in threads:
                 thread.join()
+
+    def _asked(self) -> int:
+        return len(self.answers) + len(self.failures)
 
     def _score(self, ended: threading.Event, due: float, lasting: bool) -> None:
         connection = http.client.HTTPConnection(self._address, 9001, timeout=30)

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import io
+import types
 import typing as t
 
 import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _scoring
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _sagemaker_score, _scoring
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import Aws
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker_score import Endpoint
@@ -49,10 +50,11 @@ class Scored:
         return result
 
 
-def test_rows_are_scored(clean_environment):
+def test_rows_are_scored(clean_environment, monkeypatch):
+    # The clock stands at these times before the request and after the whole answer.
+    monkeypatch.setattr(_sagemaker_score, "time", types.SimpleNamespace(monotonic=iter([100.0, 100.25]).__next__))
     result = Scored(expected=[3, 7.0]).answers(b"[3.0, 7.0]").run()
-    assert result.pop("elapsed_ms") >= 0
-    assert result == {"changed": False, "predictions": [3.0, 7.0], "status": 200, "mlflow_version": "1"}
+    assert result == {"elapsed_ms": 250.0, "changed": False, "predictions": [3.0, 7.0], "status": 200, "mlflow_version": "1"}
 
 
 def test_the_form_of_mlflow_2_and_a_variant(clean_environment):

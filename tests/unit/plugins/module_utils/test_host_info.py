@@ -20,8 +20,8 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils import _host_info
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 NOTHING = {
-    "jdk_home": None, "python": None, "venv": None, "lock": None, "units": [], "ports": [], "files": [], "users": [], "paths": [], "commands": [], "urls": [],
-    "certificates": [],
+    "jdk_home": None, "python": None, "venv": None, "lock": None, "units": [], "ports": [], "files": [], "users": [], "groups": [], "paths": [], "commands": [],
+    "urls": [], "certificates": [],
 }  # fmt: skip
 HASH = " --hash=sha256:" + "0" * 64
 
@@ -257,8 +257,9 @@ def test_memory_is_no_more_than_the_control_group_allows(monkeypatch):
 
 
 def test_users_and_commands():
-    host = read(users=["root", "nobody-here"], commands=["sh", "no-such-command"])
+    host = read(users=["root", "nobody-here"], groups=["root", "nobody-here"], commands=["sh", "no-such-command"])
     assert (host["users"]["root"]["uid"], host["users"]["root"]["group"]) == (0, "root")
+    assert host["groups"] == {"root": {"exists": True, "gid": 0}, "nobody-here": {"exists": False, "gid": None}}
     assert host["users"]["nobody-here"] == {"exists": False, "uid": None, "gid": None, "group": None, "home": None, "shell": None}
     assert host["commands"]["sh"].endswith("/sh")
     assert host["commands"]["no-such-command"] is None

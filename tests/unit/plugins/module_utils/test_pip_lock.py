@@ -314,7 +314,7 @@ class TestRefusals:
 
     def test_too_little_space(self, make, monkeypatch):
         monkeypatch.setattr("ansible_collections.sparkflows.mlops.plugins.module_utils._files.free_bytes", lambda path: 1)
-        with pytest.raises(Problem, match="The stack needs about .* MB below .*, but only 1 MB are free there"):
+        with pytest.raises(Problem, match="The stack needs about .* MB below .*, but only 0 MB are free there"):
             make(lock=make.lock(alpha="1.0"))
 
     def test_missing_uv(self, make):

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Sparkflows MLOps collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules pip_lock and mlflow_host_info, run by Ansible itself: options, results, and no secret in the most talkative output."""
+"""The modules pip_lock, mlflow_host_info and service_wait, run by Ansible itself: options, results, and no secret in the most talkative output."""
 
 from __future__ import annotations
 
@@ -51,3 +51,14 @@ def test_mlflow_host_info(tmp_path, run_module):
     assert result["host"]["ports"] == {"1": None}
     assert result["host"]["certificates"][str(tmp_path / "secret.env")]["error"] == "%s holds no certificate in PEM format." % (tmp_path / "secret.env")
     assert CANARY not in output and "WARNING" not in output
+
+
+def test_service_wait(http_server, run_module):
+    http_server.route("GET", "/health", b"ok")
+    result, output = run_module("service_wait", {"unit": "no-such.service", "url": http_server.url + "/health"}, "-vvv")
+    assert (result["changed"], result["seconds"] < 5) == (False, True)
+    http_server.route("GET", "/health", 503)
+    arguments = {"unit": "no-such.service", "url": http_server.url + "/health", "timeout": 1, "secrets": [CANARY]}
+    result, output = run_module("service_wait", arguments, "-vvv")
+    assert "but within 1 seconds there was no answer. %s/health answers with status 503." % http_server.url in result["msg"]
+    assert CANARY not in output and "Traceback" not in output
