@@ -150,8 +150,8 @@ class Tracking(_Server):
 class Model(_Server):
     """A served model: answers like MLflow's scoring server."""
 
-    def __init__(self, port):
-        self.scored = []
+    def __init__(self, port, scored=None):
+        self.scored = [] if scored is None else scored
         self.broken = False
         super().__init__(self._answer, port)
 
@@ -177,6 +177,8 @@ class Host:
         self.fails_to_start = set()
         self.never_listens = set()
         self.example = None
+        self.uid = os.getuid()  # as whom units run, says systemd
+        self.scored = []  # by all models
         self._lock = threading.RLock()
         os.makedirs(config["runtime_directory"], exist_ok=True)
         host = self
@@ -218,6 +220,7 @@ class Host:
         unit = self.units[name] = {
             "active_state": "active", "sub_state": "running", "result": "success", "restarts": 0,
             "invocation": uuid.uuid4().hex, "started": int(time.monotonic() * 1e6), "exit_status": 0, "model": None,
+            "uid": self.uid,
         }
         if name in self.fails_to_start:
             unit.update(active_state="failed", sub_state="failed", result="exit-code", exit_status=1)
@@ -232,7 +235,7 @@ class Host:
         })
         unit["spec"] = spec
         if name not in self.fails_to_start | self.never_listens:
-            unit["model"] = Model(spec.port)
+            unit["model"] = Model(spec.port, self.scored)
 
     def _kill(self, name):
         unit = self.units.get(name)
@@ -258,7 +261,7 @@ class Host:
         self.memory.pop(name, None)
 
     def _status(self, names):
-        shown = ("active_state", "sub_state", "result", "restarts", "invocation", "started", "exit_status")
+        shown = ("active_state", "sub_state", "result", "restarts", "invocation", "started", "exit_status", "uid")
         return {"states": {name: {key: self.units[name][key] for key in shown} for name in names if name in self.units}}
 
     def _logs(self, name, lines):

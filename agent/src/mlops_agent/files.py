@@ -1,10 +1,12 @@
 # Copyright: (c) 2026, Sparkflows MLOps collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writing files so that a reader, or a crash, never sees half of one."""
+"""Writing files so that a reader, or a crash, never sees half of one; reading files of a stranger."""
 
+import errno
 import json
 import os
+import stat
 
 TEMPORARY_SUFFIX = ".tmp"
 
@@ -50,3 +52,19 @@ def sync_tree(path):
             finally:
                 os.close(descriptor)
         sync_directory(directory)
+
+
+def read_regular(path, limit):
+    """The bytes of a file that somebody less trusted may have put there.
+
+    No link is followed and nothing is waited for. Raises OSError also for what is not a regular
+    file (a named pipe would hang the reader, a device worse) and for one of more than limit bytes.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY)
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, "larger than {} bytes".format(limit), path)
+    return content

@@ -5,48 +5,71 @@
 
 MLflow's /ping stays 200 when a Spark model's JVM is dead, so a row is scored where one is known:
 the deployment's own probe, else the input example that was saved with the model.
+
+A model is code of a stranger, and what listens on its port may be a stranger's too. So the port's
+owner is looked at before and after each exchange, and nobody else is taken for the model or gets a
+row. Of an answer no more is kept than its beginning, and a deadline bounds the whole exchange.
 """
 
 import json
 
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.httpclient import HTTPClientError, HTTPRequest
+
+from . import http1, ports
+
+#: Bytes of an answer: predictions may be many, but only the beginning may hold a message for us.
+ANSWER_LIMIT = 16 * 1024 * 1024
+KEPT_LIMIT = 64 * 1024
 
 
 class Health:
-    """Probes models that listen on address; timeout is in seconds."""
+    """Probes models; timeout is in seconds, for one whole exchange."""
 
     def __init__(self, timeout):
         self._timeout = timeout
         # Own instance: a slow model must not use up the connections to the registry.
-        self._client = AsyncHTTPClient(force_instance=True, max_clients=100)
+        self._client = http1.client(ANSWER_LIMIT, max_clients=100)
 
-    async def answers(self, base, timeout=None):
-        """Whether the server at base (http://host:port) accepts requests at all."""
-        return await self._problem(base, "/ping", timeout=timeout) is None
+    async def answers(self, address, port, uid, timeout=None):
+        """Whether the model that runs as the user uid accepts requests at all."""
+        return await self._problem(address, port, uid, "/ping", timeout=timeout) is None
 
-    async def problem(self, base, row):
+    async def problem(self, address, port, uid, row):
         """None when the model answers, else a sentence. row is what to score, or None."""
-        if row is not None:
-            return await self._problem(base, "/invocations", *request_for(row))
-        return await self._problem(base, "/ping") or await self._problem(base, "/version")
+        if row is None:
+            return (
+                await self._problem(address, port, uid, "/ping") or await self._problem(address, port, uid, "/version")
+            )
+        try:
+            body, content_type = request_for(row)
+        except RecursionError:
+            return "The row to score is nested too deeply."
+        return await self._problem(address, port, uid, "/invocations", body, content_type)
 
-    async def _problem(self, base, path, body=None, content_type=None, timeout=None):
+    async def _problem(self, address, port, uid, path, body=None, content_type=None, timeout=None):
+        stranger = ports.not_held_by(address, port, uid)
+        if stranger is not None:
+            return stranger
         timeout = timeout or self._timeout
+        kept = bytearray()
         request = HTTPRequest(
-            base + path,
+            "http://{}:{}{}".format("[{}]".format(address) if ":" in address else address, port, path),
             method="GET" if body is None else "POST",
             body=body,
             headers={} if body is None else {"Content-Type": content_type},
             connect_timeout=timeout,
             request_timeout=timeout,
-            follow_redirects=False,
+            streaming_callback=lambda piece: kept.extend(piece[:KEPT_LIMIT - len(kept)]),
         )
         try:
             response = await self._client.fetch(request, raise_error=False)
         except (HTTPClientError, OSError) as error:
             return "The model does not answer {}: {}.".format(path, error)
+        stranger = ports.not_held_by(address, port, uid)
+        if stranger is not None:
+            return stranger
         if response.code != 200:
-            return "The model answers {} with status {}{}.".format(path, response.code, _reason(response))
+            return "The model answers {} with status {}{}.".format(path, response.code, _reason(kept))
         return None
 
 
@@ -59,10 +82,10 @@ def request_for(row):
     return json.dumps(row), "application/json"
 
 
-def _reason(response):
+def _reason(body):
     """MLflow's own message about a refused row, shortened to its first line."""
     try:
-        message = json.loads(response.body.decode())["message"]
+        message = json.loads(body.decode())["message"]
         return ": " + message.strip().splitlines()[0][:300].rstrip(".")
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         return ""

@@ -55,6 +55,7 @@ PROPERTIES = {
     "InvocationID": "invocation",
     "ExecMainStartTimestampMonotonic": "started",
     "ExecMainStatus": "exit_status",
+    "UID": "uid",
 }
 
 
@@ -191,6 +192,8 @@ def status(request):
         state = {PROPERTIES[key]: value for key, value in fields.items() if key in PROPERTIES}
         for key in ("restarts", "started", "exit_status"):
             state[key] = int(state.get(key) or 0)
+        # "[not set]" of a unit that does not run.
+        state["uid"] = int(state["uid"]) if state.get("uid", "").isdigit() else None
         states[state.pop("id")[len("mlops-model@"):-len(".service")]] = state
     return {"states": states}
 

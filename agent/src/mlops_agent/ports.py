@@ -1,10 +1,14 @@
 # Copyright: (c) 2026, Sparkflows MLOps collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which port a model gets: chosen once from the configured range, then kept."""
+"""Which port a model gets: chosen once from the configured range, then kept; and whose it is."""
 
 import errno
+import ipaddress
+import os
+import pwd
 import socket
+import sys
 
 
 class PortTaken(Exception):
@@ -69,3 +73,69 @@ def is_free(address, port):
                 return False
             raise
     return True
+
+
+def not_held_by(address, port, uid):
+    """None when the user uid, and nobody else, gets what is sent to address and port; else a sentence.
+
+    Each model runs as a user of its own, so its user is as good as its process, and unlike that it
+    can be seen by everybody. uid is None while the model does not run.
+    """
+    return stranger_on(address, port, uid) or (
+        None if listening_users(address, port) else "Nothing listens on port {}.".format(port)
+    )
+
+
+def stranger_on(address, port, uid):
+    """A sentence when another user than uid gets what is sent to address and port, else None."""
+    strangers = sorted(listening_users(address, port) - {uid})
+    if not strangers:
+        return None
+    return "The port {} is held by a process of the user {}, not by the model.".format(port, _user_name(strangers[0]))
+
+
+def listening_users(address, port):
+    """The ids of the users whose sockets may get a connection to address and port.
+
+    As the kernel does, a socket that is bound to the very address comes before one that is bound to
+    all addresses. Format of /proc/net/tcp: proc(5).
+    """
+    wanted = ipaddress.ip_address(address)
+    exact, everywhere = set(), set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for bound, bound_port, uid in _listeners(table):
+            if bound_port != port:
+                continue
+            if bound == wanted:
+                exact.add(uid)
+            elif bound.is_unspecified and (bound.version == 6 or wanted.version == 4):
+                everywhere.add(uid)
+    return exact or everywhere
+
+
+def _listeners(table):
+    """(address, port, user id) of each socket that listens."""
+    if not os.path.exists(table):
+        return  # a kernel without IPv6
+    with open(table, encoding="ascii") as stream:
+        stream.readline()
+        for line in stream:
+            fields = line.split()
+            if fields[3] != "0A":
+                return  # the kernel lists those that listen first; connections may be very many
+            packed, dummy, number = fields[1].rpartition(":")
+            yield _address(packed), int(number, 16), int(fields[7])
+
+
+def _address(packed):
+    """An address as the kernel prints it: 32-bit words in network order, read as numbers of this machine."""
+    words = [int(packed[at:at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(packed), 8)]
+    address = ipaddress.ip_address(b"".join(words))
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _user_name(uid):
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

@@ -15,8 +15,8 @@ import os
 import time
 
 from . import config as settings
-from . import rules
-from .ports import PortTaken
+from . import files, rules
+from .ports import PortTaken, stranger_on
 from .spec import ABSENT
 from .units import HelperError
 
@@ -51,11 +51,13 @@ class Note:
     def read(cls, directory, name):
         """The note of one deployment, or None. Its writer is less trusted than we are."""
         try:
-            with open(os.path.join(directory, name, "serving.json"), encoding="utf-8") as stream:
-                note = cls(json.loads(stream.read(NOTE_LIMIT)))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            path = os.path.join(directory, name, "serving.json")
+            note = cls(json.loads(files.read_regular(path, NOTE_LIMIT).decode("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         if not isinstance(note.flavors, list) or not all(isinstance(flavor, str) for flavor in note.flavors):
+            return None
+        if note.example is not None and not isinstance(note.example, dict):
             return None
         return note
 
@@ -120,6 +122,7 @@ class Supervisor:
         self._again = False  # a failed unit shall be tried again
         self._applied = None  # the digest for which this agent (re)started the unit, or saw it run
         self._invocation = None  # the run of the unit that was seen ready
+        self._uid = None  # the user as which the unit was last seen running
         self._failures = 0
         self._health_restarts = 0
         self._unit_restarts = None  # systemd's count of restarts when the model was last all right
@@ -180,7 +183,7 @@ class Supervisor:
             return await self._apply(spec, None)  # just requested, and never run since boot
         if self._applied == wanted and time.monotonic() < self._unit_seen + UNIT_POLL:
             # The cheap look while it starts: does it listen yet?
-            if not await self._around.health.answers(self._base(spec), timeout=2):
+            if not await self._around.health.answers(*self._socket(spec), timeout=2):
                 return START_POLL
         return await self._compare(spec, wanted)
 
@@ -188,6 +191,7 @@ class Supervisor:
         """Compare the unit with what is wanted, and act on the difference."""
         unit = await self._around.units.status(self.name)
         self._unit_seen = time.monotonic()
+        self._uid = unit.uid
         self.restarts = unit.restarts + self._health_restarts
         note = Note.read(self._around.config.runtime_directory, self.name)
         if note is not None and note.invocation != unit.invocation:
@@ -229,10 +233,10 @@ class Supervisor:
         return START_POLL
 
     async def _await_ready(self, spec, note, unit):
-        problem = "The model is being loaded."
-        if note is not None and unit.active == "active" and await self._around.health.answers(self._base(spec)):
+        problem = stranger_on(*self._socket(spec)) or "The model is being loaded."
+        if note is not None and unit.active == "active" and await self._around.health.answers(*self._socket(spec)):
             self.flavors = note.flavors
-            problem = await self._around.health.problem(self._base(spec), self._row(spec, note))
+            problem = await self._around.health.problem(*self._socket(spec), row=self._row(spec, note))
             if problem is None:
                 LOG.info("%s: ready", self.name)
                 self._invocation, self._failures = unit.invocation, 0
@@ -254,7 +258,7 @@ class Supervisor:
     async def _watch(self, spec, note):
         """Look at a model that was ready; restart it when it does not answer again and again."""
         config = self._around.config
-        problem = await self._around.health.problem(self._base(spec), self._row(spec, note))
+        problem = await self._around.health.problem(*self._socket(spec), row=self._row(spec, note))
         if problem is None:
             self._failures = 0
             self._judge(spec, READY, "")
@@ -295,6 +299,6 @@ class Supervisor:
     def _row(self, spec, note):
         return spec.probe if spec.probe is not None else note.example
 
-    def _base(self, spec):
-        address = settings.loopback_for(self._around.config.model_address)
-        return settings.url(address, spec.port)
+    def _socket(self, spec):
+        """Address and port of the model, and the user that must hold them."""
+        return settings.loopback_for(self._around.config.model_address), spec.port, self._uid

@@ -9,10 +9,11 @@ from collections import namedtuple
 
 ANSWER_LIMIT = 4 * 1024 * 1024
 
-#: started is in seconds of the monotonic clock, 0 when the unit never ran.
-UnitState = namedtuple("UnitState", "active sub result restarts invocation started exit_status")
+#: started is in seconds of the monotonic clock, 0 when the unit never ran; uid is the user as which
+#: the unit runs, None when it does not.
+UnitState = namedtuple("UnitState", "active sub result restarts invocation started exit_status uid")
 
-UNKNOWN = UnitState("inactive", "dead", "success", 0, "", 0.0, 0)
+UNKNOWN = UnitState("inactive", "dead", "success", 0, "", 0.0, 0, None)
 
 
 class HelperError(Exception):
@@ -43,7 +44,7 @@ class Units:
             return UNKNOWN
         return UnitState(
             state["active_state"], state["sub_state"], state["result"], state["restarts"],
-            state["invocation"], state["started"] / 1e6, state["exit_status"],
+            state["invocation"], state["started"] / 1e6, state["exit_status"], state["uid"],
         )
 
     async def logs(self, name, lines):
