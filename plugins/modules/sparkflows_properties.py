@@ -15,13 +15,16 @@ author:
 description:
   - Sets or removes keys of a Java properties file such as C(conf/configuration.properties) and leaves comments, order and all other
     entries as they are.
+  - The file is read by the rules of C(java.util.Properties) (escapes, lines that go on in the next one, ISO 8859-1), and what is written
+    is ASCII with escapes, so that Java reads exactly the given value.
   - Sparkflows reads this file when it starts. A key in it always wins over what is saved in Administration, Configuration
     (source, Sparkflows documentation, I(Different default values at startup)), so that a change needs a restart.
+  - For a new Sparkflows an older edition of that page wants the file filled before C(create-*-db.sh) runs, so use this module before it.
   - With O(restart_marker) the module remembers that a restart is due until the marker is removed, also when the run ends in between.
 options:
   path:
     description:
-      - The file on the host. Its folder must exist. A missing file is made.
+      - Absolute path of the file on the host. Its folder must exist. A missing file is made.
     type: path
     required: true
   settings:
@@ -31,7 +34,8 @@ options:
     default: {}
   secret_settings:
     description:
-      - Keys and values to set that are never shown. A file with such a key loses all permissions of others.
+      - Keys and values to set that are never shown. A file with such a key, or with a value in O(settings) that looks like a secret, loses
+        all permissions of others.
     type: dict
     default: {}
   absent:
@@ -42,7 +46,7 @@ options:
     default: []
   restart_marker:
     description:
-      - A file that is made before O(path) is changed. Remove it once Sparkflows was restarted.
+      - Absolute path of a file that is made before O(path) is changed. Remove it once Sparkflows was restarted.
     type: path
 extends_documentation_fragment:
   - sparkflows.mlops._attributes
@@ -52,7 +56,8 @@ attributes:
   diff_mode:
     support: full
     details:
-      - Shows the keys that change, without the values of O(secret_settings).
+      - Shows the keys that change. Of O(secret_settings) and O(absent) it shows no values, and of O(settings) none, old or new, that is a
+        secret by its key or by its shape, such as a password, a token, a private key, a webhook or a URL with a login.
   idempotent:
     support: full
 seealso:
@@ -85,11 +90,11 @@ restart_due:
 """
 
 import os
-import stat
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _properties as properties
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, write_atomic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, make_folder, write_atomic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._redaction import holds_secret
 
 
 def text_of(name, value):
@@ -101,20 +106,6 @@ def text_of(name, value):
     raise Problem("The value of %s is a %s; a properties file holds texts, numbers and booleans." % (name, type(value).__name__))
 
 
-def read(path):
-    """Text and mode of the file, an empty text and C(None) where there is none yet; raises Problem when it can't be one."""
-    folder = os.path.dirname(path)
-    if not os.path.isdir(folder):
-        raise Problem("There is no folder %s. Check that the path names the conf folder of an installed Sparkflows." % folder)
-    try:
-        with open(path, encoding="latin-1", newline="") as file:
-            return file.read(), stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-    except FileNotFoundError:
-        return "", None
-    except OSError as error:
-        raise Problem("%s can't be read (%s). Name a file, and give the task the rights to read it." % (path, os.strerror(error.errno))) from None
-
-
 def write(path, text, mode):
     """Put the text there in one step, with the owner of the old file, or else of the folder."""
     owner = os.stat(path if os.path.exists(path) else os.path.dirname(path))
@@ -124,40 +115,77 @@ def write(path, text, mode):
         raise Problem("%s can't be written (%s). Give the task the rights, or the file system some room." % (path, os.strerror(error.errno))) from None
 
 
+def check_marker(marker):
+    """Refuse, before anything is changed, a marker that could not be made; raises Problem."""
+    if not os.path.isabs(marker):
+        raise Problem("restart_marker is %s, which is no absolute path. Name the marker by its whole path, from / on." % marker)
+    if os.path.isdir(marker):
+        raise Problem("restart_marker is %s, which is a folder. Name a file, which need not exist." % marker)
+
+
+def mark(marker, path):
+    """Note that a restart is due."""
+    try:
+        make_folder(os.path.dirname(marker))
+        write_atomic(marker, path + "\n")
+    except OSError as error:
+        raise Problem("restart_marker %s can't be made (%s). Nothing was changed. Choose another place." % (marker, os.strerror(error.errno))) from None
+
+
+def shown(values, names, secrets, label):
+    """The lines of ``names`` as a diff may show them; ``secrets`` are those with a value that is not shown in any case.
+
+    ``label`` keeps hidden values of before and after apart.
+    """
+    lines = []
+    for name in names:
+        if name in values:
+            hidden = name in secrets or holds_secret(values[name], name)
+            lines.append("%s=*** (%s)" % (name, label) if hidden else properties.written(name, values[name]))
+    return "".join(line + "\n" for line in lines)
+
+
 def run(module):
     """Compare, write, and tell the result."""
     path, marker = module.params["path"], module.params["restart_marker"]
     secrets = {name: text_of(name, value) for name, value in module.params["secret_settings"].items()}
     wanted = dict({name: text_of(name, value) for name, value in module.params["settings"].items()}, **secrets)
+    looks_secret = [value for name, value in wanted.items() if holds_secret(value, name)]
+    module.no_log_values.update(looks_secret)
     twice = sorted(set(module.params["absent"]) & set(wanted))
     if twice:
         raise Problem("%s is to be set and to be removed; decide for one." % ", ".join(twice))
     wanted.update(dict.fromkeys(module.params["absent"]))
+    if "" in wanted:
+        raise Problem("One of the keys is empty. Give each value the name that it has in Administration, Configuration.")
+    if marker:
+        check_marker(marker)
 
-    before, mode = read(path)
+    before, mode = properties.read(path)
     after = properties.with_values(before, wanted)
     new_mode = mode if mode is not None else 0o640
-    if secrets:
+    if secrets or looks_secret:
         new_mode &= ~0o007
     old, new = properties.values(before), properties.values(after)
     names = [name for name in wanted if old.get(name) != new.get(name)]
     changed = before != after or (mode is not None and mode != new_mode)
     if changed and not module.check_mode:
         if marker and before != after:
-            os.makedirs(os.path.dirname(marker), mode=0o755, exist_ok=True)
-            write_atomic(marker, path + "\n")
+            mark(marker, path)
         write(path, after, new_mode)
+    # Nothing tells whether what is taken out was a secret.
+    hidden = set(secrets) | set(module.params["absent"])
     due = bool(marker) and (os.path.exists(marker) or before != after)
-
-    def shown(found, label):
-        values = ("%s=%s" % (name, "*** (%s)" % label if name in secrets else found[name]) for name in names if name in found)
-        return "".join(line + "\n" for line in values)
-
     return {
         "changed": changed,
         "names": names,
         "restart_due": due,
-        "diff": {"before_header": path, "after_header": path, "before": shown(old, "before"), "after": shown(new, "after")},
+        "diff": {
+            "before_header": path,
+            "after_header": path,
+            "before": shown(old, names, hidden, "before"),
+            "after": shown(new, names, hidden, "after"),
+        },
     }
 
 

@@ -25,18 +25,18 @@ _ESCAPES = {"t": "\t", "n": "\n", "r": "\r", "f": "\f"}
 def read_properties(path: Path) -> dict[str, str]:
     """A Java properties file as `java.util.Properties` reads it; nothing where there is none."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("latin-1")
     except FileNotFoundError:
         return {}
     found = {}
-    lines = iter(text.splitlines())
+    lines = iter(re.split(r"\r\n|\r|\n", text))
     for line in lines:
-        line = line.lstrip()
+        line = line.lstrip(" \t\f")
         if not line or line[0] in "#!":
             continue
         while len(line) - len(line.rstrip("\\")) & 1:
-            line = line[:-1] + next(lines, "").lstrip()
-        match = t.cast("re.Match[str]", re.match(r"((?:\\.|[^\\=:\s])*)\s*[=:]?\s*(.*)", line))
+            line = line[:-1] + next(lines, "").lstrip(" \t\f")
+        match = t.cast("re.Match[str]", re.match(r"((?:\\.|[^\\=: \t\f])*)[ \t\f]*[=:]?[ \t\f]*(.*)", line, re.DOTALL))
         found[_unescaped(match[1])] = _unescaped(match[2])
     return found
 

@@ -54,6 +54,37 @@ def test_secrets_are_written_and_not_shown(run_module: t.Any, conf: Path) -> Non
     assert CANARY not in done.output
 
 
+# Secrets by their keys, by their shapes, and those that nothing tells.
+OLD = "x.password=CANARY-1\nhook=https://hooks.slack.com/services/T1/B2/CANARY3\nurl=https://u:CANARY-4@h\nplain=old\nnothing.tells=CANARY-5\n"
+
+
+def test_no_diff_shows_an_old_secret(run_module: t.Any, conf: Path) -> None:
+    conf.write_text(OLD)
+    arguments = {
+        "settings": {"x.password": "CANARY-6", "hook": "none", "url": "jdbc:mysql://h/db?user=u&password=CANARY-7", "plain": "new"},
+        "absent": ["nothing.tells"],
+    }
+    for options in (["--check"], []):
+        done = run_module("sparkflows_properties", {"path": str(conf), **arguments}, "--diff", "-vvv", *options)
+        assert done.result["changed"] and "CANARY" not in done.output
+        assert {"-plain=old", "+plain=new", "+hook=none", "-nothing.tells=*** (before)", "+x.password=*** (after)"} <= set(diff_in(done.output).splitlines())
+    assert "CANARY-6" in conf.read_text() and "CANARY-5" not in conf.read_text()
+
+
+def test_a_secret_that_is_taken_out_is_not_shown(run_module: t.Any, conf: Path) -> None:
+    conf.write_text(OLD)
+    keys = [line.partition("=")[0] for line in OLD.splitlines()]
+    done = run_module("sparkflows_properties", {"path": str(conf), "absent": keys}, "--diff", "-vvv")
+    assert conf.read_text() == "" and "CANARY" not in done.output
+
+
+def test_a_strange_key_corrupts_nothing(run_module: t.Any, conf: Path) -> None:
+    conf.write_text("a=1\nb=2\\\n")
+    for dummy in range(2):
+        done = run_module("sparkflows_properties", {"path": str(conf), "settings": {"x\ny\tz = 1": "v\nw"}})
+    assert conf.read_text() == "a=1\nb=2\\\n\nx\\ny\\tz\\ \\=\\ 1=v\\nw\n" and not done.result["changed"]
+
+
 def test_foreign_bytes_stay(run_module: t.Any, conf: Path) -> None:
     conf.write_bytes(b"# f\xfcr uns\r\nname=J\xf6rg\na=1\n")
     assert run_module("sparkflows_properties", {"path": str(conf), "settings": {"a": "2"}}).result["changed"]
@@ -76,6 +107,16 @@ def test_a_due_restart_is_remembered_until_it_is_done(run_module: t.Any, conf: P
     [
         ({"settings": {"a": [1]}}, "The value of a is a list; a properties file holds texts, numbers and booleans."),
         ({"settings": {"a": 1}, "absent": ["a"]}, "a is to be set and to be removed; decide for one."),
+        ({"settings": {"": 1}}, "One of the keys is empty. Give each value the name that it has in Administration, Configuration."),
+        (
+            {"settings": {"a": 1}, "restart_marker": "due"},
+            "restart_marker is due, which is no absolute path. Name the marker by its whole path, from / on.",
+        ),
+        ({"settings": {"a": 1}, "restart_marker": "/"}, "restart_marker is /, which is a folder. Name a file, which need not exist."),
+        (
+            {"settings": {"a": 1}, "restart_marker": "/dev/null/due"},
+            "/dev/null is not a folder, but one is needed there. Move it away or choose another path.",
+        ),
     ],
 )
 def test_bad_input_is_refused(run_module: t.Any, conf: Path, arguments: dict[str, t.Any], message: str) -> None:
