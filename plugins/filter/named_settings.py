@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_settings import HOST, HOST_PORT, PORT, PUBLIC, as_text
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_property import as_text
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_titles import HOST, HOST_PORT, PORT, PUBLIC
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_values import join_host_port
 
 DOCUMENTATION = r"""
 name: named_settings
@@ -52,7 +54,7 @@ def named_settings(options, names=None):
     joined = known.get(HOST_PORT) or (known.get(HOST) if known.get(HOST) == known.get(PORT) else None)
     settings = {}
     if joined and HOST in given and PORT in given:
-        settings[joined] = "%s:%s" % (given.pop(HOST), given.pop(PORT))
+        settings[joined] = join_host_port(given.pop(HOST), given.pop(PORT))
     unnamed = sorted(option for option in given if not known.get(option))
     if unnamed:
         raise AnsibleFilterError(

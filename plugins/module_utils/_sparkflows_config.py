@@ -22,6 +22,9 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils import _propertie
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, make_folder, write_atomic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import CONFIGURATIONS, Sparkflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_property import Property, is_masked, mask_pattern, read_properties
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_titles import OPTIONS, Names
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_values import alike_as
 
 # Cost of a digest as RFC 7914 and the documentation of hashlib advise for passwords: 16 MiB and some 50 ms.
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1}
@@ -31,7 +34,8 @@ _SALT_BYTES = 16
 class Memory:
     """Which secrets were saved from here, as salted digests in a file; never the secrets themselves.
 
-    The file is JSON, ``{"SERVER": {"PROPERTY": {"salt": hex, "scrypt": hex}}}``. :class:`ClientError` when it cannot be used.
+    The file is JSON, ``{"SERVER": {"PROPERTY": {"salt": hex, "scrypt": hex, "shows_nothing": true}}}``, the last one only where the
+    server showed an empty text in place of the secret afterwards. :class:`ClientError` when it cannot be used.
     """
 
     def __init__(self, path: str, server: str) -> None:
@@ -41,16 +45,28 @@ class Memory:
 
     def knows(self, name: str, value: str) -> bool:
         """Whether ``value`` is what was saved last for this property."""
-        if self._entries is None:
-            self._entries = self._read()
         try:
-            entry = self._entries[self.server][name]
+            entry = self._known()[self.server][name]
             digest = _digest(value, bytes.fromhex(entry["salt"]))
             return hmac.compare_digest(digest, entry["scrypt"])
         except KeyError:
             return False
         except (AttributeError, TypeError, ValueError):
             raise self._spoilt() from None
+
+    def shows_nothing(self, name: str) -> bool:
+        """Whether the server showed an empty text in place of the secret that was saved last."""
+        try:
+            return bool(self._known()[self.server][name].get("shows_nothing"))
+        except KeyError:
+            return False
+        except AttributeError:
+            raise self._spoilt() from None
+
+    def _known(self) -> dict[str, t.Any]:
+        if self._entries is None:
+            self._entries = self._read()
+        return self._entries
 
     def check_usable(self) -> None:
         """Refuse, before anything is saved, what could not be remembered afterwards."""
@@ -66,8 +82,8 @@ class Memory:
                 % (self.path, folder)
             )
 
-    def remember(self, secrets: t.Mapping[str, str]) -> None:
-        """Note these secrets, by property, as saved."""
+    def remember(self, secrets: t.Mapping[str, str], shows_nothing: t.Collection[str] = ()) -> None:
+        """Note these secrets, by property, as saved, and for which of them the server shows nothing."""
         folder = os.path.dirname(self.path)
         try:
             make_folder(folder)
@@ -78,6 +94,8 @@ class Memory:
                 for name, value in secrets.items():
                     salt = os.urandom(_SALT_BYTES)
                     mine[name] = {"salt": salt.hex(), "scrypt": _digest(value, salt)}
+                    if name in shows_nothing:
+                        mine[name]["shows_nothing"] = True
                 write_atomic(self.path, json.dumps(entries, indent=2, sort_keys=True) + "\n", 0o600)
         except ClientError as error:
             raise ClientError("The settings were saved, but the secrets among them could not be remembered. %s" % error) from None
@@ -130,17 +148,10 @@ def read_shadow(path: t.Optional[str]) -> dict[str, str]:
     """The keys and values of the server's configuration.properties; none without a path or where there is no file yet."""
     if not path:
         return {}
-    folder = os.path.dirname(path) or "."
-    if not os.path.isdir(folder):
-        raise ClientError("shadowing_file is %s, but there is no folder %s on this host. Name the file in the conf folder of Sparkflows." % (path, folder))
     try:
-        # The encoding that Java itself reads such a file with.
-        with open(path, encoding="latin-1", newline="") as file:
-            return _properties.values(file.read())
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ClientError("shadowing_file is %s, which cannot be read (%s)." % (path, os.strerror(error.errno or 0))) from None
+        return _properties.values(_properties.read(path).text)
+    except Problem as problem:
+        raise ClientError("shadowing_file is of no use: %s" % problem) from None
 
 
 def run(params: t.Mapping[str, t.Any], client: Sparkflows, check_mode: bool, hide: t.Callable[[set[str]], None]) -> dict[str, t.Any]:
@@ -149,48 +160,50 @@ def run(params: t.Mapping[str, t.Any], client: Sparkflows, check_mode: bool, hid
     ``hide`` is told the values that must not be shown, as far as only the server's answer tells that.
     """
     settings.check_params(params)
-    mask = settings.mask_pattern(params["secret_mask"])
+    mask, policy = mask_pattern(params["secret_mask"]), params["update_secrets"]
     shadow = read_shadow(params["shadowing_file"])
     memory = Memory(params["secrets_state_path"], client.url)
 
-    before = settings.read_properties(client.get(CONFIGURATIONS))
+    before = read_properties(client.get(CONFIGURATIONS))
     hide(settings.secret_texts(params, before))
-    names = settings.Names(before, params["key_names"])
+    names = Names(before, params["key_names"])
     wanted = settings.wanted_values(params, names)
-    to_save = settings.differing(wanted, before, params["update_secrets"], mask, memory.knows)
-    given = [option for option in settings.OPTIONS if params[option] is not None]
+    to_save = settings.differing(wanted, before, policy, mask, memory.knows, memory.shows_nothing)
+    given = [option for option in OPTIONS if params[option] is not None]
     result = {
         "changed": bool(to_save),
         "names": {option: names.found[option] for option in given},
         "discovered": [option for option in given if option in names.discovered],
         "saved": to_save,
         "shadowed": [name for name in wanted if name in shadow],
+        "lost": [],
         "diff": settings.shown_diff(to_save, wanted, before),
     }
 
     def refuse(sentences: t.Sequence[str], **facts: t.Any) -> ClientError:
         return ClientError("\n".join(sentences), **dict(result, requests=client.requests, **facts))
 
-    hidden = [name for name in to_save if settings.is_masked(before[name], mask, wanted[name].secret)]
-    # Where the server shows what its file says, or nothing could be read back, it is known beforehand that saving is in vain.
-    lost = [name for name in settings.overruled(to_save, wanted, shadow) if name in hidden or before[name].value == shadow[name]]
-    if lost:
-        raise refuse([_shadowed(lost, params["shadowing_file"])], changed=False, saved=[])
-    remembers = params["update_secrets"] == "when_changed_here"
-    if hidden and remembers:
+    overruled = settings.overruled(wanted, shadow, before, policy, mask)
+    if overruled:
+        raise refuse([_shadowed(overruled, params["shadowing_file"])], changed=False, saved=[])
+    if policy == "when_changed_here" and any(is_masked(before[name], mask, wanted[name].secret) for name in to_save):
         memory.check_usable()
     if to_save and not check_mode:
         after = _save(client, [before[name].with_value(wanted[name].value) for name in to_save])
         kept = settings.read_back(to_save, wanted, before, after, mask)
-        if kept.unchanged or kept.other:
-            raise refuse(_not_kept(kept, settings.overruled(to_save, wanted, shadow), params, wanted), changed=bool(kept.kept), saved=kept.kept)
-        hidden = [name for name in to_save if settings.is_masked(after[name], mask, wanted[name].secret)]
-        if hidden and remembers:
-            memory.remember({name: wanted[name].value for name in hidden})
+        lost = settings.losses(to_save, before, after)
+        sentences = _losses(lost) + _not_kept(kept, params, wanted, before, after)
+        if sentences:
+            raise refuse(sentences, changed=bool(kept.kept or lost), saved=kept.kept, lost=lost.gone + lost.emptied)
+        hidden = [name for name in to_save if is_masked(after[name], mask, wanted[name].secret)]
+        empty = [name for name in hidden if not after[name].value]
+        remembered = hidden if policy == "when_changed_here" else empty if policy == "on_create" else []
+        if remembered:
+            memory.remember({name: wanted[name].value for name in remembered}, empty)
     return dict(result, requests=client.requests)
 
 
-def _save(client: Sparkflows, entries: list[dict[str, t.Any]]) -> dict[str, settings.Property]:
+def _save(client: Sparkflows, entries: list[dict[str, t.Any]]) -> dict[str, Property]:
     """Save the entries and return what the server has then."""
     try:
         client.value("POST", CONFIGURATIONS, entries)
@@ -199,7 +212,7 @@ def _save(client: Sparkflows, entries: list[dict[str, t.Any]]) -> dict[str, sett
             raise
         raise ClientError("%s Run the task again to find out, and to save what is missing." % error, requests=client.requests) from None
     try:
-        return settings.read_properties(client.get(CONFIGURATIONS))
+        return read_properties(client.get(CONFIGURATIONS))
     except ClientError as error:
         raise ClientError("The settings were sent, but could not be read back. %s" % error, changed=True, requests=client.requests) from None
 
@@ -210,40 +223,70 @@ def _shadowed(names: t.Sequence[str], path: str) -> str:
     )  # fmt: skip
 
 
+def _losses(lost: settings.Lost) -> list[str]:
+    """What to say when a save took away what was not sent."""
+    if not lost:
+        return []
+    parts = ["%s %s" % (", ".join(names), words) for names, words in ((lost.gone, "gone from the server's list"), (lost.emptied, "empty now")) if names]
+    return [
+        "The save took away what was not sent: of the other settings, %s. This server does not keep what a save leaves out, or somebody else removed it in"
+        " between. Set them again under Administration, Configuration, or from a backup, and use conf/configuration.properties"
+        " (sparkflows_properties) instead of saving." % ", and ".join(parts)
+    ]
+
+
 def _not_kept(
-    kept: settings.Kept, overruled: t.Collection[str], params: t.Mapping[str, t.Any], wanted: t.Mapping[str, settings.Wanted]
+    kept: settings.Kept,
+    params: t.Mapping[str, t.Any],
+    wanted: t.Mapping[str, settings.Wanted],
+    before: t.Mapping[str, Property],
+    after: t.Mapping[str, Property],
 ) -> list[str]:
-    """A sentence for each cause that is known, and one for each kind of what is not."""
-    sentences = ["Sparkflows answered the save, but did not keep %s." % ", ".join(kept.unchanged + kept.other)]
-    shadowed = [name for name in kept.unchanged + kept.other if name in overruled]
-    if shadowed:
-        sentences.append(_shadowed(shadowed, params["shadowing_file"]))
-    unchanged = [name for name in kept.unchanged if name not in overruled]
-    if unchanged:
+    """A sentence for each cause that is known, and one for each kind of what is not; nothing when all was kept."""
+    lost = kept.unchanged + kept.emptied + kept.other
+    if not lost:
+        return []
+    sentences = ["Sparkflows answered the save, but did not keep %s." % ", ".join(lost)]
+    if kept.unchanged:
         causes = ["its user may lack the permission configurations.manage", "somebody else may have written the old value back in between"]
         if not params["shadowing_file"]:
             causes.insert(0, "a key in conf/configuration.properties may shadow it (name the file in shadowing_file to be told)")
-        sentences.append("It still has the old value of %s: %s." % (", ".join(unchanged), ", or ".join(causes)))
-    other = [name for name in kept.other if name not in overruled]
-    if other:
+        sentences.append("It still has the old value of %s: %s." % (", ".join(kept.unchanged), ", or ".join(causes)))
+    if kept.emptied:
+        sentences.append(
+            "It shows nothing for %s: either they were not kept, as without the permission configurations.manage, or this server hides secrets"
+            " so. If a deployment shows that they are in use, say so with an empty secret_mask, and they are not compared any more."
+            % ", ".join(kept.emptied)
+        )
+    if kept.other:
         sentences.append(
             "It has a value of %s that is neither the old one nor the one that was sent: somebody else may have saved in between,"
-            " or the server itself changes it. Run the task again to see." % ", ".join(other)
+            " or the server itself changes it. Run the task again to see." % ", ".join(kept.other)
         )
-    if any(wanted[name].secret for name in other):
+    sentences.extend(_both_values(name, wanted[name], before[name], after[name]) for name in kept.unchanged + kept.other if name in after)
+    if any(wanted[name].secret or before[name].secret for name in kept.other):
         sentences.append("If the server shows secrets in a form of its own, describe that form with secret_mask.")
-    return sentences
+    return [sentence for sentence in sentences if sentence]
+
+
+def _both_values(name: str, wanted: settings.Wanted, before: Property, after: Property) -> str:
+    """What was sent and what is there, and by which kind of comparison they would be the same; nothing of a secret or of a mere old value."""
+    kind = alike_as(wanted.value, after.value)
+    if wanted.secret or before.secret or before.hides(wanted.value) or before.hides(after.value) or (after.value == before.value and not kind):
+        return ""
+    advice = " If both mean the same to the server, compare them as such: normalise: {%s: %s}." % (name, kind) if kind else ""
+    return "For %s '%s' was sent and '%s' is there.%s" % (name, wanted.value, after.value, advice)
 
 
 def info(params: t.Mapping[str, t.Any], client: Sparkflows) -> dict[str, t.Any]:
     """The result of sparkflows_config_info."""
     settings.check_key_names(params["key_names"])
-    properties = settings.read_properties(client.get(CONFIGURATIONS))
-    names = settings.Names(properties, params["key_names"])
+    properties = read_properties(client.get(CONFIGURATIONS))
+    names = Names(properties, params["key_names"])
     return {
         "changed": False,
         "configurations": {
-            name: {"value": None if prop.secret else prop.value, "title": prop.title, "description": prop.description, "id": prop.id}
+            name: {"value": None if prop.hides(prop.value) else prop.value, "title": prop.title, "description": prop.description, "id": prop.id}
             for name, prop in properties.items()
         },
         "names": names.found,

@@ -17,7 +17,11 @@ description:
   - Reads all settings once, saves only what differs with one request, and reads back what was kept. Nothing else is touched.
     When nothing differs, reading is the only request.
   - The names of some settings are public and built in. The others are found by their title in what the server returns, or named
-    with O(key_names). When neither settles it, the error lists the candidates, and nothing is changed.
+    with O(key_names). When neither settles it, the error lists the candidates, and nothing is changed. A title has to say all that tells
+    the option apart and nothing else, on a tab of MLflow or MLOps where the server returns tabs; what has a public name is never taken for
+    another option.
+  - The whole list is compared before and after saving. When a save made the server drop or empty a setting that was not sent, the task
+    fails with the names.
 author:
   - Sparkflows MLOps collection contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -32,7 +36,8 @@ attributes:
     support: full
     details:
       - A secret is shown as the words C(a secret) and C(another secret). Secret is what a secret option gives, what the server flags
-        as secret, what has a name or title that says so, such as password, secret, token or access key, and a URL with a password in it.
+        as secret, what has a name or title that says so, such as password, pwd, secret, token, webhook or access key, and a value that shows it
+        by its shape, such as a URL with a login, C(password=), a connection string or a private key.
   idempotent:
     support: partial
     details:
@@ -61,7 +66,10 @@ options:
   mlops_host:
     description:
       - Host of the MLOps server. Found by its title.
-      - Where the server keeps host and port in one setting, as C(host:port), the half that is not given stays as it is.
+      - Where the server keeps host and port in one setting, as C(host:port) or as a URL, the half that is not given stays as it is. An IPv6
+        address is put in brackets there.
+      - Where they are two settings, an IPv6 address is saved as it is given, with or without brackets, because it is not documented which
+        of them Sparkflows expects.
     type: str
   mlops_port:
     description: Port of the MLOps server. Found by its title.
@@ -137,16 +145,28 @@ options:
     description:
       - Regular expression that fits, as a whole, what the server shows in place of a secret, for example V(<hidden>).
         With V(.*) every secret counts as masked, as is needed where a server shows them encrypted.
+      - Give an empty text for a server that shows nothing in place of a secret. That an empty one is not really empty is remembered in
+        O(secrets_state_path) after saving; before, an empty secret is always set.
       - Without it, what has three or more asterisks or bullets in a row counts as a mask.
     type: str
   shadowing_file:
     description:
-      - Path of the C(conf/configuration.properties) of Sparkflows on the host where the module runs.
-      - What that file sets wins over what is saved. Keys in it are returned in RV(shadowed), and a value that the file overrules is an
-        error that names the file and the key.
+      - Absolute path of the C(conf/configuration.properties) of Sparkflows on the host where the module runs.
+      - What that file sets wins over what is saved. Keys in it are returned in RV(shadowed), and a value that the file overrules, now or
+        from the next start on, is an error that names the file and the key. Nothing is saved then.
     type: path
+  normalise:
+    description:
+      - How to compare settings that the server writes down in a way of its own, kind by name of the property.
+      - V(trimmed) ignores blanks at both ends, and so do all below. V(boolean) takes V(true), V(True), V(1), V(yes) and V(on) for one value.
+        V(number) compares V(60) and V(60.0) as numbers. V(host) ignores capitals. V(url) ignores capitals in scheme and host, the scheme's own
+        port and slashes at the end. V(exact) ignores nothing.
+      - Options for addresses, ports and truth values are compared as what they are without this, and so are numbers and truth values in
+        O(settings). Everything else is compared exactly. A secret always is.
+    type: dict
+    default: {}
 notes:
-  - Values are compared exactly, blanks included. C(null) on the server is the same as an empty text.
+  - C(null) on the server is the same as an empty text.
   - Only a setting that the server lists can be saved.
   - Two runs that save the same setting at the same time are not kept apart by Sparkflows. The one that does not find its value when
     it reads back fails and says so.
@@ -214,6 +234,13 @@ saved:
   type: list
   elements: str
   sample: [mlops.mlflow.trackingURL]
+lost:
+  description:
+    - Names of properties that were not sent and that the server dropped or emptied with the save. The task fails then.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 shadowed:
   description: Names of the given properties that O(shadowing_file) sets, too.
   returned: success
@@ -263,6 +290,7 @@ def main() -> None:
             secrets_state_path={"type": "path", "default": "/var/lib/sparkflows-mlops/sparkflows-secrets.json", "no_log": False},
             secret_mask={"type": "str", "no_log": False},
             shadowing_file={"type": "path"},
+            normalise={"type": "dict", "default": {}},
         ),
         supports_check_mode=True,
     )

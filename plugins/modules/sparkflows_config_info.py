@@ -51,7 +51,9 @@ configurations:
   type: dict
   contains:
     value:
-      description: The value as text, C(null) for what holds a secret, by the server's word, its name or title, or as part of a URL.
+      description:
+        - The value as text, C(null) for what holds a secret, by the server's word, by its name or title, or by its shape, such as a URL with a
+          login, a connection string, a webhook or a private key.
       type: str
     title:
       description: Title as the administration page shows it, empty where the server returns none.

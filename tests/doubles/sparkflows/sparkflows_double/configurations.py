@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from flask import Blueprint, Response, jsonify
@@ -15,15 +16,28 @@ from .settings import INFERRED, Setting
 from .store import Store
 from .world import Failure, json_body, text, world
 
+# How a server may write down what it was sent.
+_SPELLINGS: dict[str, t.Callable[[str], str]] = {
+    "as_sent": lambda value: value,
+    "slash": lambda value: value + "/" if "://" in value and not value.endswith("/") else value,
+    "trimmed": str.strip,
+    "blanks": lambda value: " %s " % value,
+    "capital": lambda value: value.capitalize() if value in ("true", "false") else value,
+    "digit": lambda value: {"true": "1", "false": "0"}.get(value, value),
+    "point": lambda value: value + ".0" if value.isdigit() else value,
+    "small": str.lower,
+}
+
 configurations = Blueprint("configurations", __name__)
 
 
 def _flat(store: Store, setting: Setting, value: str) -> dict[str, t.Any]:
     """One property as the server shows it: documented are id, name, value1 and value2."""
+    shown: str | None = value
     if value and setting.secret and store.switches.mask_secrets:
-        value = store.switches.mask
+        shown = store.switches.mask
     rest = store.state["rests"].get(setting.name, {"value2": "", **store.switches.extra_fields})
-    return {"id": setting.id, "name": setting.name, "value1": value, **rest}
+    return {"id": setting.id, "name": setting.name, "value1": shown, **rest}
 
 
 def _wrapped(store: Store, setting: Setting, value: str) -> dict[str, t.Any]:
@@ -77,6 +91,7 @@ def save() -> Response:
     for entry in entries:
         if entry["name"] in known:
             _keep(store, known[entry["name"]], entry)
+    _treat_others(store, {entry["name"] for entry in entries})
     store.save()
     _let_other_admin_save("save")
     shape = store.switches.post_reply
@@ -107,9 +122,18 @@ def _keep(store: Store, setting: Setting, entry: dict[str, t.Any]) -> None:
         return
     value = entry.get("value1", "")
     if not (setting.secret and store.switches.mask_secrets and value == store.switches.mask):
-        store.state["configurations"][setting.name] = value
+        store.state["configurations"][setting.name] = value if setting.secret else _SPELLINGS[store.switches.spelling](value)
     # What is left out of an entry is lost, as with any server that stores the entry it was given.
     store.state["rests"][setting.name] = {field: entry.get(field, "" if field == "value2" else None) for field in ("value2", *store.switches.extra_fields)}
+
+
+def _treat_others(store: Store, sent: set[str]) -> None:
+    """What happens to settings that a save left out, as with a server that takes each save for the whole."""
+    others = [setting.name for setting in store.settings() if setting.name not in sent]
+    if store.switches.on_save_others == "drop":
+        store.switches = dataclasses.replace(store.switches, hidden=store.switches.hidden + others)
+    elif store.switches.on_save_others == "blank":
+        store.state["configurations"].update(dict.fromkeys(others, ""))
 
 
 def _let_other_admin_save(after: str) -> None:

@@ -30,7 +30,9 @@ class Switches:
     unknown_names: str = "ignore"  # ignore | create | refuse
     id_required: bool = False
     mask_secrets: bool = False
-    mask: str = "******"
+    mask: str | None = "******"
+    spelling: str = "as_sent"  # as_sent | slash | trimmed | blanks | capital | digit | point | small
+    on_save_others: str = "keep"  # keep | drop | blank
     join_host_and_port: bool = False
     titles: dict[str, str] = dataclasses.field(default_factory=dict)
     hidden: list[str] = dataclasses.field(default_factory=list)
@@ -51,6 +53,8 @@ class Switches:
     CHOICES: t.ClassVar[dict[str, tuple[str, ...]]] = {
         "get_shape": ("wrapped", "flat", "grouped"),
         "post_reply": ("flat", "wrapped", "empty", "text"),
+        "spelling": ("as_sent", "slash", "trimmed", "blanks", "capital", "digit", "point", "small"),
+        "on_save_others": ("keep", "drop", "blank"),
         "unknown_names": ("ignore", "create", "refuse"),
         "unauthenticated": ("mixed", "redirect", "status"),
         "token_auth": ("flags", "allowed", "refused"),

@@ -22,6 +22,8 @@ def test_public_names_and_given_ones() -> None:
 @pytest.mark.parametrize("names", [{"mlops_host_port": "both"}, {"mlops_host": "both", "mlops_port": "both"}])
 def test_host_and_port_in_one_setting(names: dict[str, str]) -> None:
     assert named_settings({"mlops_host": "m", "mlops_port": 8086}, names) == {"both": "m:8086"}
+    for host in ("2001:db8::1", "[2001:db8::1]"):
+        assert named_settings({"mlops_host": host, "mlops_port": 8086}, names) == {"both": "[2001:db8::1]:8086"}
 
 
 def test_host_and_port_apart() -> None:

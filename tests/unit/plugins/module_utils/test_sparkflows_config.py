@@ -11,9 +11,9 @@ import stat
 
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_config as config
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_settings as settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_titles import OPTIONS
 
 SECRET = "CANARY-secret-0123456789"
 PATH = "/api/v1/configurations"
@@ -47,9 +47,9 @@ class Run:
         defaults = {
             "sparkflows_url": self.double.url, "sparkflows_token": self.double.token, "sparkflows_username": None, "sparkflows_password": None,
             "sparkflows_auth": "auto", "oauth_client_id": "sparkflows", "oauth_client_secret": None, "retries": 0, "retry_delay": 0, "rate_limit": None,
-            "validate_certs": True, "ca_path": None, "use_proxy": False, "timeout": 30, **dict.fromkeys(settings.OPTIONS),
+            "validate_certs": True, "ca_path": None, "use_proxy": False, "timeout": 30, **dict.fromkeys(OPTIONS),
             "settings": {}, "secret_settings": {}, "key_names": {}, "update_secrets": "when_changed_here", "secrets_state_path": str(self.memory),
-            "secret_mask": None, "shadowing_file": None,
+            "secret_mask": None, "shadowing_file": None, "normalise": {},
         }  # fmt: skip
         return dict(defaults, **given)
 
@@ -162,20 +162,19 @@ def test_bad_input_is_found_without_a_request(run):
     run.refused_always(secret_mask="(")
     text = run.refused_always(shadowing_file="/no/such/folder/configuration.properties")
     assert text == (
-        "shadowing_file is /no/such/folder/configuration.properties, but there is no folder /no/such/folder on this host."
-        " Name the file in the conf folder of Sparkflows."
+        "shadowing_file is of no use: There is no folder /no/such/folder. Check that the path names the conf folder of an installed Sparkflows."
     )
     assert run.double.counters()["requests"] == 0
 
 
 def test_ambiguous_and_missing_titles_change_nothing(run):
-    run.double.switches(titles={"app.sparkSubmitJar": "Host for SSH"}, hidden=["double.k41", "mlops.region"])
+    run.double.switches(titles={"double.k43": "Host for SSH"}, hidden=["double.k41", "mlops.region"])
     text = run.refused_always(ssh_host="h", ssh_user="u", sagemaker_region="eu-central-1", tracking_url="http://h")
     lines = text.split("\n")
     assert lines[0].startswith("No property has a title that fits ssh_user. Name the right one in key_names; candidates are ")
     assert lines[1] == (
         "By their titles several properties could be meant by ssh_host. Name the right one in key_names;"
-        " candidates are app.sparkSubmitJar ('Host for SSH'), double.k42 ('SSH Host')."
+        " candidates are double.k42 ('SSH Host'), double.k43 ('Host for SSH')."
     )
     assert lines[2].startswith("The server does not list mlops.region, the public name of the property for sagemaker_region.")
     assert len(lines) == 3
@@ -315,6 +314,96 @@ def test_one_memory_for_two_servers(run, http_server, tmp_path):
 # ---------------------------------------------------------------------------------------------------------- reading back
 
 
+@pytest.mark.parametrize("way, words", [("drop", "gone from the server's list"), ("blank", "empty now")])
+@pytest.mark.parametrize("shape", ["wrapped", "grouped"])
+def test_a_save_that_takes_away_what_was_not_sent(run, way, words, shape):
+    run.double.switches(get_shape=shape)
+    run.double.save(**{"double.k22": SECRET, "double.k42": "CANARY-host", "app.sparkSubmitJar": "CANARY-jar"})
+    run.double.switches(on_save_others=way)
+    error = run.refused(ssh_user="u")
+    text = str(error)
+    assert text.startswith("The save took away what was not sent: of the other settings, ") and "\n" not in text
+    assert words in text and "double.k22" in text and "double.k42" in text and "app.sparkSubmitJar" in text
+    assert {"double.k22", "double.k42", "app.sparkSubmitJar"} <= set(error.result["lost"])
+    assert (error.result["changed"], error.result["saved"]) == (True, ["double.k41"])
+    # What was empty before is not missed.
+    assert "mlops.region" not in error.result["lost"] or way == "drop"
+
+
+def test_a_masked_secret_that_a_save_blanks_is_missed_by_name(run):
+    run.double.save(**{"double.k22": SECRET})
+    run.double.switches(mask_secrets=True, on_save_others="blank")
+    error = run.refused(settings={"mlops.timeout": 5})
+    assert "double.k22" in error.result["lost"]
+
+
+@pytest.mark.parametrize(
+    "given, shown, kind",
+    [
+        ({"tracking_url": "http://h:5000"}, "http://h:5000/", "slash"), ({"s3_ignore_tls": True}, "True", "capital"),
+        ({"mlops_port": 8086}, " 8086 ", "blanks"),
+        ({"settings": {"app.runOnCluster": False}}, "0", "digit"), ({"settings": {"mlops.timeout": 60}}, "60.0", "point"),
+        ({"mlops_host": "Host.Example"}, "host.example", "small"),
+    ],
+)  # fmt: skip
+def test_what_the_server_spells_in_its_own_way_is_kept(run, given, shown, kind):
+    """By the kind of the setting it is the same value: one save, and none with the next run."""
+    run.double.switches(spelling=kind)
+    result = run.four_times(**given)
+    assert run.double.value(result["saved"][0]) == shown
+
+
+def test_a_free_text_that_the_server_spells_in_its_own_way(run):
+    run.double.switches(spelling="slash")
+    given = {"settings": {"app.postMessageURL": "http://h/x"}}
+    for dummy in range(2):
+        assert str(run.refused(**given)).split("\n", 1)[1].endswith(
+            "For app.postMessageURL 'http://h/x' was sent and 'http://h/x/' is there."
+            " If both mean the same to the server, compare them as such: normalise: {app.postMessageURL: url}."
+        )
+    assert run(**given, normalise={"app.postMessageURL": "url"})["changed"] is False
+    run.double.save(**{"app.postMessageURL": "http://other"})
+    run.four_times(**given, normalise={"app.postMessageURL": "url"})
+
+
+def test_both_values_of_a_secret_are_not_told(run):
+    run.double.switches(spelling="slash")
+    error = run.refused(settings={"app.postMessageURL": "https://u:CANARY@h"}, secret_settings={"mlops.kubeflow.username": "http://CANARY"})
+    assert "Run the task again to see.\nIf the server shows secrets" in str(error)
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+def test_a_secret_that_the_server_never_shows(run, nothing):
+    run.double.switches(mask_secrets=True, mask=nothing)
+    assert str(run.refused(tracking_password=SECRET)) == (
+        "Sparkflows answered the save, but did not keep double.k22.\n"
+        "It shows nothing for double.k22: either they were not kept, as without the permission configurations.manage, or this server hides secrets"
+        " so. If a deployment shows that they are in use, say so with an empty secret_mask, and they are not compared any more."
+    )
+    for mask in ("", ".*"):
+        run.double.save(**{"double.k22": ""})
+        run.memory.unlink(missing_ok=True)
+        run.four_times(tracking_password=SECRET, secret_mask=mask)
+        run.four_times(tracking_password=SECRET + "2", secret_mask=mask)
+        assert run.double.value("double.k22") == SECRET + "2"
+
+
+@pytest.mark.parametrize("mask, shown", [(".*", "c2VjcmV0"), (".*", ""), ("", "")])
+def test_an_empty_secret_is_set_on_create_whatever_the_mask(run, mask, shown):
+    run.double.switches(mask_secrets=True, mask=shown)
+    given = {"tracking_password": SECRET, "secret_mask": mask, "update_secrets": "on_create"}
+    run.four_times(**given)
+    assert run.double.value("double.k22") == SECRET
+    assert run(**{**given, "tracking_password": "CANARY-other"})["changed"] is False
+
+
+def test_a_secret_that_was_emptied_is_set_again_although_every_text_is_a_mask(run):
+    run.double.switches(mask_secrets=True, mask="c2VjcmV0")
+    run.four_times(tracking_password=SECRET, secret_mask=".*")
+    run.double.save(**{"double.k22": ""})
+    run.four_times(tracking_password=SECRET, secret_mask=".*")
+
+
 def test_values_that_are_not_kept(run):
     run.double.faults(lose=["double.k41"])
     error = run.refused(ssh_user="u", ssh_host="h")
@@ -334,7 +423,7 @@ def test_another_admin_saves_after_us(run):
     assert str(error) == (
         "Sparkflows answered the save, but did not keep double.k41.\n"
         "It has a value of double.k41 that is neither the old one nor the one that was sent: somebody else may have saved in between,"
-        " or the server itself changes it. Run the task again to see."
+        " or the server itself changes it. Run the task again to see.\nFor double.k41 'u' was sent and 'theirs' is there."
     )
     assert (error.result["changed"], error.result["saved"]) == (False, [])
 
@@ -362,12 +451,36 @@ def test_a_value_that_the_file_overrules(run):
     assert (result["shadowed"], result["saved"]) == (["double.k41", "mlops.timeout"], ["double.k42"])
 
 
-def test_a_value_that_the_file_overrules_by_the_time_it_is_read_back(run, tmp_path):
+def test_a_value_that_the_file_will_overrule_from_the_next_start_on(run, tmp_path):
+    """The file was changed and not read yet: what is saved holds today and not after a restart."""
     path = tmp_path / "configuration.properties"
     path.write_text("double.k41=other\n")
-    run.double.faults(lose=["double.k41"])
-    error = run.refused(ssh_user="u", shadowing_file=str(path))
-    assert str(error) == "Sparkflows answered the save, but did not keep double.k41.\n" + OVERRULED % path
+    assert run.refused_always(ssh_user="u", shadowing_file=str(path)) == OVERRULED % path
+    # Also where there is nothing to save, as the server has it already.
+    run.double.save(**{"double.k41": "u"})
+    assert run.refused_always(ssh_user="u", shadowing_file=str(path)) == OVERRULED % path
+    path.write_text("double.k41=u\n")
+    assert run(ssh_user="u", shadowing_file=str(path))["shadowed"] == ["double.k41"]
+
+
+def test_a_file_that_java_refuses_or_that_is_none(run, tmp_path):
+    path = tmp_path / "configuration.properties"
+    path.write_text("a=1\nb=\\u12\n")
+    assert run.refused_always(ssh_user="u", shadowing_file=str(path)) == (
+        "shadowing_file is of no use: Line 2 of the properties file has a \\u without four hexadecimal digits behind it, for which Java refuses"
+        " the whole file. Mend it."
+    )
+    path.unlink()
+    os.mkfifo(path)
+    assert run.refused_always(ssh_user="u", shadowing_file=str(path)).endswith("is no regular file. Name the properties file itself.")
+    assert run.refused_always(ssh_user="u", shadowing_file="conf/configuration.properties").endswith("Name the file by its whole path, from / on.")
+
+
+def test_the_file_is_compared_by_the_kind_of_the_setting(run, tmp_path):
+    path = tmp_path / "configuration.properties"
+    path.write_text("mlops.mlflow.trackingURL=http://h:5000/\nmlops.aws.s3.ignore.tls=True\n")
+    result = run(tracking_url="http://h:5000", s3_ignore_tls=True, shadowing_file=str(path))
+    assert result["shadowed"] == ["mlops.mlflow.trackingURL", "mlops.aws.s3.ignore.tls"]
 
 
 def test_a_masked_secret_that_the_file_overrules(run, tmp_path):
@@ -380,7 +493,9 @@ def test_a_masked_secret_that_the_file_overrules(run, tmp_path):
 
 def test_a_file_that_is_not_there_shadows_nothing(run, tmp_path):
     assert run(ssh_user="u", shadowing_file=str(tmp_path / "configuration.properties"))["shadowed"] == []
-    assert run.refused_always(ssh_user="v", shadowing_file=str(tmp_path)) == "shadowing_file is %s, which cannot be read (Is a directory)." % tmp_path
+    assert run.refused_always(ssh_user="v", shadowing_file=str(tmp_path)) == (
+        "shadowing_file is of no use: %s can't be read (Is a directory). Name a file, and give the task the rights to read it." % tmp_path
+    )
 
 
 def test_no_permission(run):
@@ -414,7 +529,7 @@ def test_a_save_that_cannot_be_read_back(run):
 
 def test_info(run):
     run.double.save(**{"double.k22": SECRET, "mlops.aws.s3.access.key": "CANARY-access", "double.k41": "u"})
-    run.double.switches(titles={"app.sparkSubmitJar": "Host for SSH"}, hidden=["mlops.arn"])
+    run.double.switches(titles={"double.k43": "Host for SSH"}, hidden=["mlops.arn"])
     params = run.parameters(key_names={"ssh_key_path": "mlops.timeout"})
     run.double.reset_counters()
     result = config.info(params, Sparkflows(params))
@@ -425,4 +540,12 @@ def test_info(run):
     assert (result["names"]["ssh_key_path"], result["names"]["ssh_user"]) == ("mlops.timeout", "double.k41")
     assert "ssh_key_path" not in result["discovered"]
     assert sorted(result["unresolved"]) == ["sagemaker_role_arn", "ssh_host"]
-    assert result["unresolved"]["ssh_host"] == ["app.sparkSubmitJar ('Host for SSH')", "double.k42 ('SSH Host')"]
+    odd = {
+        "app.sparkSubmitJar": "https://hooks.slack.com/services/T1/B2/CANARY", "uiSettings.copilotLabel": "AccountKey=CANARY",
+        "double.k43": "-----BEGIN PRIVATE KEY-----\nCANARY", "mlops.target.deployment": "jdbc:mysql://u:CANARY@h/db", "module.workflowTypes": "pwd: CANARY",
+    }  # fmt: skip
+    run.double.save(**odd)
+    result = config.info(params, Sparkflows(params))
+    assert "CANARY" not in json.dumps(result)
+    assert all(result["configurations"][name]["value"] is None for name in odd)
+    assert result["unresolved"]["ssh_host"] == ["double.k42 ('SSH Host')", "double.k43 ('Host for SSH')"]

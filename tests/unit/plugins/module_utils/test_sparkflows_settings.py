@@ -8,7 +8,10 @@ from __future__ import annotations
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_settings as settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_settings import Names, Wanted, check_params, read_properties, wanted_values
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_property import as_text, mask_pattern, read_properties
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_settings import Wanted, check_params, wanted_values
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_titles import OPTIONS, PUBLIC, Names
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_values import KINDS, alike_as, join_host_port, read_address, same
 
 TITLES = {
     "mlops.mlflow.trackingURL": "MLflow Tracking URL",
@@ -39,7 +42,7 @@ def listed(values=None, titles=None, **more):
 
 
 def parameters(**given):
-    return dict(dict.fromkeys(settings.OPTIONS), settings={}, secret_settings={}, key_names={}) | given
+    return dict(dict.fromkeys(OPTIONS), settings={}, secret_settings={}, key_names={}, normalise={}) | given
 
 
 def wanted(properties, **given):
@@ -89,7 +92,7 @@ def test_an_answer_without_properties(answer):
 
 @pytest.mark.parametrize("value, text", [(None, ""), (True, "true"), (False, "false"), (5000, "5000"), (0.5, "0.5"), (" a ", " a ")])
 def test_values_are_texts(value, text):
-    assert settings.as_text(value) == text
+    assert as_text(value) == text
 
 
 # -------------------------------------------------------------------------------------------------- which property is meant
@@ -106,27 +109,6 @@ def test_what_is_public_and_what_is_found_by_title():
     assert not names.joined
 
 
-@pytest.mark.parametrize(
-    "option, titles, name",
-    [
-        ("tracking_username", ["MLflow user"], "x.0"),
-        ("tracking_username", ["Tracking server: username"], "x.0"),
-        ("tracking_password", ["Password for MLFLOW"], "x.0"),
-        ("mlops_port", ["MLOps Port"], "x.0"),  # without the product's name, when nothing has it
-        ("mlops_port", ["MLOps Port", "Fire MLOps Port"], "x.1"),
-        ("ssh_key_path", ["SSH Private Key File"], "x.0"),
-        ("ssh_key_path", ["SSH public key path", "SSH key path"], "x.1"),
-        ("ssh_key_vault_reference", ["Key vault reference of the SSH key"], "x.0"),
-        ("ssh_host", ["SSH Host", "SSH Host Key"], "x.0"),
-    ],
-)
-def test_titles_that_fit(option, titles, name):
-    properties = listed(titles={**dict.fromkeys(TITLES), **{"x.%d" % number: title for number, title in enumerate(titles)}})
-    names = Names(properties, {})
-    assert names.found[option] == name
-    assert option in names.discovered
-
-
 def test_several_titles_are_no_answer():
     names = Names(listed(titles={"other.host": "Host for SSH"}), {})
     assert "ssh_host" not in names.found
@@ -141,8 +123,7 @@ def test_no_title_names_what_is_alike_without_values():
     properties = listed({"double.k42": "CANARY"}, titles={"double.k42": "Remote Host"})
     assert Names(properties, {}).problems["ssh_host"] == (
         "No property has a title that fits ssh_host. Name the right one in key_names; candidates are double.k31 ('Fire MLOps Host'),"
-        " double.k41 ('SSH User'), double.k42 ('Remote Host'), double.k43 ('SSH Key Path'), double.k44 ('SSH Key Vault Reference'),"
-        " mlops.kubeflow.hostport ('Kubeflow Host and Port')."
+        " double.k42 ('Remote Host'), double.k43 ('SSH Key Path'), double.k44 ('SSH Key Vault Reference')."
     )
     bare = Names(listed(titles={**dict.fromkeys(TITLES), "a.b": ""}), {})
     assert bare.problems["ssh_user"] == "No property has a title that fits ssh_user. Name the right one in key_names; none that the server lists looks like it."
@@ -177,28 +158,46 @@ def test_host_and_port_together_and_apart_is_no_answer():
     names = Names(listed(titles={"double.k33": "Fire MLOps Host and Port"}), {})
     assert {"mlops_host", "mlops_port"} <= set(names.problems)
     assert Names(listed(titles={"double.k33": "Fire MLOps Host and Port"}), {"mlops_host": "double.k31", "mlops_port": "double.k32"}).problems.keys() == {
-        option for option in settings.PUBLIC if option.startswith(("s3", "sage"))
+        option for option in PUBLIC if option.startswith(("s3", "sage"))
     }
 
 
 @pytest.mark.parametrize(
-    "value, halves", [("a:1", ("a", "1")), ("a", ("a", "")), (":1", ("", "1")), ("", ("", "")), ("[::1]:80", ("::1", "80")), ("http://a:1", ("http://a:1", ""))]
-)
-def test_host_and_port_are_split(value, halves):
-    assert settings.split_host_port(value) == halves
+    "value, parts",
+    [
+        ("a:1", ("", "a", "1", "")), ("a", ("", "a", "", "")), (":1", ("", "", "1", "")), ("", ("", "", "", "")), ("[::1]:80", ("", "::1", "80", "")),
+        ("http://a:1", ("http://", "a", "1", "")), ("https://u:p@[fe80::1]:1/x", ("https://u:p@", "fe80::1", "1", "/x")), ("fe80::1:8086", None),
+        ("a b", ("", "a b", "", "")),
+    ],
+)  # fmt: skip
+def test_an_address_is_taken_apart_and_put_together(value, parts):
+    address = read_address(value)
+    assert address == parts
+    if address:
+        assert str(address) == value
 
 
 def test_host_and_port_are_joined():
     assert wanted(listed(titles=JOINED), mlops_host="h", mlops_port=8086) == {"double.k33": "h:8086"}
     assert wanted(listed(titles=JOINED), mlops_host="fe80::1", mlops_port=8086) == {"double.k33": "[fe80::1]:8086"}
+    assert wanted(listed(titles=JOINED), mlops_host="[fe80::1]", mlops_port=8086) == {"double.k33": "[fe80::1]:8086"}
     assert wanted(listed({"double.k33": "old:1"}, titles=JOINED), mlops_port=2) == {"double.k33": "old:2"}
     assert wanted(listed({"double.k33": "old:1"}, titles=JOINED), mlops_host="new") == {"double.k33": "new:1"}
+    assert wanted(listed({"double.k33": "http://old:8086"}, titles=JOINED), mlops_port=8087) == {"double.k33": "http://old:8087"}
+    assert wanted(listed({"double.k33": "https://[fe80::1]:8086/x"}, titles=JOINED), mlops_port=8087) == {"double.k33": "https://[fe80::1]:8087/x"}
+    assert wanted(listed({"double.k33": "http://old"}, titles=JOINED), mlops_host="fe80::2") == {"double.k33": "http://[fe80::2]"}
+    assert wanted(listed({"double.k33": "fe80::1:8086"}, titles=JOINED), mlops_host="h", mlops_port=1) == {"double.k33": "h:1"}
+    assert refused(wanted, listed({"double.k33": "fe80::1:8086"}, titles=JOINED), mlops_port=8087) == (
+        "The server keeps host and port of the MLOps server in one property, double.k33, whose value 'fe80::1:8086' is neither HOST:PORT nor a URL:"
+        " give both mlops_host and mlops_port."
+    )
     assert refused(wanted, listed(titles=JOINED), mlops_host="new") == (
         "The server keeps host and port of the MLOps server in one property, double.k33: mlops_port is missing."
     )
     assert refused(wanted, listed(titles=JOINED), mlops_port=1) == (
         "The server keeps host and port of the MLOps server in one property, double.k33: mlops_host is missing."
     )
+    assert join_host_port("fe80::1", "1") == "[fe80::1]:1" and join_host_port("", "") == ""
 
 
 # ------------------------------------------------------------------------------------------------------- what is asked for
@@ -214,7 +213,14 @@ def test_host_and_port_are_joined():
         ),
         ({"mlops_port": 70000}, "mlops_port is 70000; a port is a number from 1 to 65535."),
         ({"mlops_host": "http://h"}, "mlops_host is 'http://h'; give a host name or an address alone, without scheme, user, port or path."),
-        ({"mlops_host": "[::1]"}, "mlops_host is '[::1]'; give a host name or an address alone, without scheme, user, port or path."),
+        ({"mlops_host": "[::1]:8086"}, "mlops_host is '[::1]:8086'; give a host name or an address alone, without scheme, user, port or path."),
+        ({"mlops_host": "fe80::1:8086:x"}, "mlops_host is 'fe80::1:8086:x', which is no IPv6 address. Check its colons, and give no port."),
+        ({"ssh_host": "[::1]"}, "ssh_host is '[::1]'; give a host name or an address alone, without scheme, user, port or path."),
+        ({"ssh_host": "https://u:CANARY@h"}, "ssh_host is a secret; give a host name or an address alone, without scheme, user, port or path."),
+        ({"s3_endpoint": "https://u:CANARY@h"}, "s3_endpoint is a secret; it has the form HOST:PORT or https://HOST:PORT, without login data."),
+        ({"tracking_url": "http://::1:5000"}, "tracking_url is 'http://::1:5000'; write an IPv6 address in brackets, as in [2001:db8::1]:9000."),
+        ({"s3_endpoint": "2001:db8::1:9000"}, "s3_endpoint is '2001:db8::1:9000'; write an IPv6 address in brackets, as in [2001:db8::1]:9000."),
+        ({"normalise": {"a": "slash"}}, "normalise.a is 'slash'; a kind is one of exact, trimmed, boolean, number, host, url."),
         ({"ssh_host": "me@h"}, "ssh_host is 'me@h'; give a host name or an address alone, without scheme, user, port or path."),
         ({"ssh_host": "h:22"}, "ssh_host is 'h:22'; give a host name or an address alone, without scheme, user, port or path."),
         ({"ssh_key_path": "id_rsa"}, "ssh_key_path is 'id_rsa'; give the absolute path that the key has on the Sparkflows host."),
@@ -272,10 +278,12 @@ def test_a_good_input_of_each_kind():
     check_params(
         parameters(
             tracking_url="https://h:5443/mlflow", deploy_mode="fire_mlops_server", mlops_host="fe80::1", mlops_port=8086, ssh_user="u", ssh_host="h",
-            ssh_key_path="/k", s3_endpoint="10.2.0.10:9000", sagemaker_region="us-gov-west-1", sagemaker_account_id="012345678901",
+            ssh_key_path="/k", s3_endpoint="10.2.0.10:9000", normalise={"a": "number"}, sagemaker_region="us-gov-west-1", sagemaker_account_id="012345678901",
             sagemaker_role_arn="arn:aws-us-gov:iam::012345678901:role/service-role/x", settings={"a": 1, "b": True, "c": "", "d": "two\nlines"},
         )
     )  # fmt: skip
+    for host in ("h", "10.0.0.1", "::1", "[2001:db8::1]", "fe80::1%eth0", "2001:db8::1"):
+        check_params(parameters(mlops_host=host, tracking_url="http://[2001:db8::1]:5000", s3_endpoint="[2001:db8::1]:9000"))
 
 
 @pytest.mark.parametrize(
@@ -328,10 +336,10 @@ def test_a_property_is_given_once():
 # ------------------------------------------------------------------------------------------------------------ what differs
 
 
-def different(value, want, policy="when_changed_here", secret=True, known=False, mask=None):
+def different(value, want, policy="when_changed_here", secret=True, known=False, mask=None, shows_nothing=False):
     properties = listed({"double.k22": value})
-    pattern = settings.mask_pattern(mask)
-    return bool(settings.differing({"double.k22": Wanted(want, secret, "x")}, properties, policy, pattern, lambda name, value: known))
+    wanted = {"double.k22": Wanted(want, secret, "x")}
+    return bool(settings.differing(wanted, properties, policy, mask_pattern(mask), lambda name, value: known, lambda name: shows_nothing))
 
 
 @pytest.mark.parametrize(
@@ -353,19 +361,33 @@ def test_a_readable_secret_is_compared(policy):
 def test_masks_of_the_operator():
     assert different("<hidden>", "new", known=True, mask="<hidden>") is False
     assert different("c2VjcmV0", "new", known=True, mask=".*") is False
-    assert different("", "new", known=True, mask="") is False
+    assert different("", "new", known=True, mask="", shows_nothing=True) is False
+    assert different("", "new", known=True, mask="") is True
     assert different("***", "new", known=True, mask="<hidden>") is True
-    assert refused(settings.mask_pattern, "****").startswith("secret_mask is no regular expression (")
+    assert refused(mask_pattern, "****").startswith("secret_mask is no regular expression (")
+
+
+# A memory that knows every secret.
+ALL_KNOWN = (lambda name, value: True, lambda name: True)
+
+
+@pytest.mark.parametrize("mask", [".*", ""])
+def test_an_empty_secret_is_set_unless_the_server_is_known_to_show_nothing(mask):
+    for policy in ("on_create", "when_changed_here", "always"):
+        assert different("", "new", policy, known=True, mask=mask) is True
+    assert different("", "new", "on_create", mask=mask, shows_nothing=True) is False
+    assert different("", "new", "when_changed_here", mask=mask, shows_nothing=True) is True
+    assert different("", "new", "when_changed_here", known=True, mask=mask, shows_nothing=True) is False
 
 
 def test_asterisks_in_other_settings_are_values():
     properties = listed({"mlops.port": "***"})
-    assert settings.differing({"mlops.port": Wanted("*", False, "x")}, properties, "on_create", None, lambda name, value: True) == ["mlops.port"]
+    assert settings.differing({"mlops.port": Wanted("*", False, "x")}, properties, "on_create", None, *ALL_KNOWN) == ["mlops.port"]
 
 
 def test_blanks_count():
     properties = listed({"mlops.port": "5000 "})
-    assert settings.differing({"mlops.port": Wanted("5000", False, "x")}, properties, "always", None, lambda name, value: True) == ["mlops.port"]
+    assert settings.differing({"mlops.port": Wanted("5000", False, "x")}, properties, "always", None, *ALL_KNOWN) == ["mlops.port"]
 
 
 @pytest.mark.parametrize(
@@ -373,7 +395,7 @@ def test_blanks_count():
     [
         ("mlops.aws.s3.secret.key", "", True), ("mlops.aws.s3.access.key", "", True), ("double.k22", "MLflow Login Password", True), ("x.passwd", "", True),
         ("apiKey", "", True), ("x", "Personal Access Token", True), ("double.k43", "SSH Key Path", False), ("double.k44", "SSH Key Vault Reference", False),
-        ("azure.access.type", "Access Type", False), ("mlops.mlflow.trackingURL", "MLflow Tracking URL", False),
+        ("azure.access.type", "Access Type", False), ("x.pwd", "", True), ("mlops.mlflow.trackingURL", "MLflow Tracking URL", False),
     ],
 )  # fmt: skip
 def test_what_is_a_secret(name, title, secret):
@@ -381,7 +403,8 @@ def test_what_is_a_secret(name, title, secret):
 
 
 @pytest.mark.parametrize(
-    "value, secret", [("jdbc:mysql://u:p@h/db", True), ("jdbc:x;Password=p", True), ("https://h:5000/a@b", False), ("http://u@h", False), ("hdfs://h:1", False)]
+    "value, secret",
+    [("jdbc:mysql://u:p@h/db", True), ("jdbc:x;Password=p", True), ("https://h:5000/a@b", False), ("http://token@h", True), ("hdfs://h:1", False)]
 )
 def test_a_value_may_hold_a_secret(value, secret):
     assert read_properties([{"name": "a", "value1": value}])["a"].secret is secret
@@ -403,11 +426,70 @@ def test_secrets_are_words_in_the_diff():
     }
 
 
+def test_a_secret_in_a_value_is_a_word_in_the_diff():
+    properties = listed({"mlops.port": "https://u:CANARY@h"}, titles={"plain": "", "other": ""})
+    wanted = {"mlops.port": Wanted("1", False, "x"), "plain": Wanted("jdbc:x;password=CANARY", False, "x"), "other": Wanted("https://u:CANARY@h", False, "x")}
+    assert settings.shown_diff(list(wanted), wanted, properties) == {
+        "before": {"mlops.port": "a secret", "plain": "", "other": ""},
+        "after": {"mlops.port": "another secret", "plain": "a secret", "other": "a secret"},
+    }
+    assert settings.secret_texts(parameters(settings={"plain": "jdbc:x;password=CANARY", "port": 1})) == {"jdbc:x;password=CANARY"}
+
+
 def test_what_a_server_kept():
     names = {"double.k41": "u", "double.k42": "h", "double.k43": "/k", "double.k22": "p", "mlops.port": "1"}
     wanted = {name: Wanted(value, name == "double.k22", "x") for name, value in names.items()}
     after = listed({"double.k41": "u", "double.k43": "/other", "double.k22": "***"}, titles={"mlops.port": None})
-    assert settings.read_back(list(names), wanted, listed(), after, None) == (["double.k41", "double.k22"], ["double.k42"], ["double.k43", "mlops.port"])
+    assert settings.read_back(list(names), wanted, listed(), after, None) == (["double.k41", "double.k22"], ["double.k42"], [], ["double.k43", "mlops.port"])
+    after = listed({"double.k22": ""})
+    assert settings.read_back(["double.k22"], wanted, listed(), after, None) == ([], [], ["double.k22"], [])
+    assert settings.read_back(["double.k22"], wanted, listed(), after, mask_pattern("")) == (["double.k22"], [], [], [])
+
+
+def test_what_a_save_took_away():
+    before = listed({"double.k41": "u", "double.k42": "h", "double.k43": "/k", "mlops.port": "1", "double.k22": "***"})
+    after = listed({"double.k41": "", "double.k43": "/other", "mlops.port": "1", "double.k22": ""}, titles={"double.k42": None})
+    assert settings.losses(["double.k43"], before, after) == (["double.k42"], ["double.k22", "double.k41"])
+    assert settings.losses(["double.k41"], before, after) == (["double.k42"], ["double.k22"])
+    assert not settings.losses([], before, before)
+
+
+@pytest.mark.parametrize(
+    "kind, one, other",
+    [
+        ("url", "http://h:5000", "http://h:5000/"), ("url", "https://H.example.com", "HTTPS://h.example.com:443/"), ("url", "http://h/a", " http://h/a// "),
+        ("url", "10.2.0.10:9000", "10.2.0.10:9000/"), ("url", "http://[::1]:80/", "http://[::1]"), ("number", "5000", "5000 "), ("number", "60", "60.0"),
+        ("number", "+7", "007"), ("boolean", "true", "True"), ("boolean", "true", "1"), ("boolean", "false", "OFF"), ("boolean", "false", "0"),
+        ("host", "h.example.com", "H.Example.com. "), ("trimmed", "a", " a\n"), ("exact", "a", "a"),
+    ],
+)  # fmt: skip
+def test_the_same_in_another_spelling(kind, one, other):
+    assert same(one, other, kind) and same(other, one, kind)
+    assert alike_as(one, other) in KINDS
+
+
+@pytest.mark.parametrize(
+    "kind, one, other",
+    [
+        ("url", "http://h:5000", "https://h:5000"), ("url", "http://h/a", "http://h/A"), ("url", "http://h:1", "http://h:2"), ("url", "http://h", "http://h?x"),
+        ("url", "http://u@h", "http://h"), ("url", "http://[::1", "http://[::1]"), ("number", "5000", "5001"), ("number", "1", "true"), ("number", "10", "1"),
+        ("number", "nan", "NaN."), ("boolean", "true", ""), ("boolean", "true", "y"), ("boolean", "false", ""), ("host", "h", "h.x"), ("trimmed", "a", "A"),
+        ("exact", "5000", "5000 "), ("exact", "true", "True"),
+    ],
+)  # fmt: skip
+def test_another_value(kind, one, other):
+    assert not same(one, other, kind)
+
+
+def test_the_kind_is_that_of_the_setting():
+    given = {"tracking_url": "http://h:5000", "mlops_port": 8086, "settings": {"a": True, "b": 60, "c": "60", "d": "x"}, "normalise": {"d": "trimmed"}}
+    properties = listed(titles=dict.fromkeys("abcd", ""))
+    params = parameters(**given)
+    kinds = {name: want.kind for name, want in wanted_values(params, Names(properties, {})).items()}
+    assert kinds == {"mlops.mlflow.trackingURL": "url", "double.k32": "number", "a": "boolean", "b": "number", "c": "exact", "d": "trimmed"}
+    by_name = parameters(settings={"mlops.mlflow.trackingURL": "http://h:5000"}, secret_settings={"d": "x"}, normalise={"d": "trimmed"})
+    assert [want.kind for want in wanted_values(by_name, Names(properties, {})).values()] == ["url", "exact"]
+    assert refused(wanted, properties, normalise={"nothing.alike": "url"}) == "normalise.nothing.alike is no property that the server lists."
 
 
 def test_texts_to_hide():
