@@ -22,7 +22,9 @@ import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _certificates as certificates
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _packages as packages
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _requirements as requirements
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _tracking_database as tracking_database
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 _MIB = 1024 * 1024
@@ -89,10 +91,13 @@ def read(params: dict[str, t.Any]) -> dict[str, t.Any]:
         "distributions": distributions(params["venv"], params["lock"], python) if params["venv"] else None,
         "units": units(params["units"]),
         "ports": ports(params["ports"]),
-        "files": {wanted["path"]: file_facts(wanted["path"], wanted.get("content")) for wanted in params["files"]},
+        "files": {wanted["path"]: file_facts(wanted["path"], wanted.get("content"), wanted.get("contains") or ()) for wanted in params["files"]},
         "certificates": {wanted["path"]: certificates.certificate_facts(**wanted) for wanted in params["certificates"]},
         "users": {name: user_facts(name) for name in params["users"]},
         "groups": {name: group_facts(name) for name in params["groups"]},
+        "packages": packages.read(params["packages"], params["package_lock_wait"], os.environ, os_facts()) if params["packages"] else None,
+        "databases": {wanted["name"]: database_facts(wanted) for wanted in params["databases"]},
+        "in_use": in_use(params["in_use"]) if params["in_use"] else {},
         "commands": {name: shutil.which(name, path=commands.PATH) for name in params["commands"]},
         "urls": url_answers(params["urls"]),
     }
@@ -291,8 +296,32 @@ def _unit_of(pid: int) -> str | None:
     return None
 
 
-def file_facts(path: str, content: str | None) -> dict[str, t.Any]:
-    """What is at a path (a link itself, not what it points to), and whether a file holds exactly `content` in UTF-8."""
+def in_use(prefixes: t.Sequence[str]) -> dict[str, list[str]]:
+    """The units of which a process runs a program, or was given a path, below each folder; processes without a unit by their number."""
+    found: dict[str, set[str]] = {prefix: set() for prefix in prefixes}
+    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid()):
+        words = _text("/proc/%d/cmdline" % pid).split("\0")
+        with contextlib.suppress(OSError):
+            words.append(os.readlink("/proc/%d/exe" % pid))
+        for prefix in prefixes:
+            if any(word.startswith(prefix.rstrip("/") + "/") for word in words):
+                found[prefix].add(_unit_of(pid) or "process %d" % pid)
+    return {prefix: sorted(units) for prefix, units in found.items()}
+
+
+def database_facts(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What a tracking server's database is, and how it stands to the MLflow of `stack`, else to the one that is pinned."""
+    if wanted.get("path"):
+        facts = tracking_database.sqlite_facts(wanted["path"])
+    else:
+        settings = {key: wanted[key] for key in ("host", "port", "dbname", "user", "password", "sslmode") if wanted.get(key)}
+        facts = tracking_database.postgresql_facts(wanted["python"], settings)
+    known = tracking_database.revisions(wanted["stack"]) if wanted.get("stack") else tracking_database.MLFLOW_1_30
+    return {**facts, "standing": tracking_database.standing(facts, known), "expected": known[-1] if known else None}
+
+
+def file_facts(path: str, content: str | None, contains: t.Sequence[str] = ()) -> dict[str, t.Any]:
+    """What is at a path (a link itself, not what it points to), and whether a file holds exactly `content` in UTF-8, or holds some texts."""
     wanted = None if content is None else content.encode("utf-8", "surrogateescape")
     try:
         status = os.lstat(path)
@@ -307,11 +336,14 @@ def file_facts(path: str, content: str | None) -> dict[str, t.Any]:
             "mtime": None,
             "target": None,
             "matches": None if wanted is None else False,
+            "entries": None,
+            "contains": dict.fromkeys(contains, False),
         }
     kind = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}.get(stat.S_IFMT(status.st_mode), "other")
     matches = None
     if wanted is not None:
         matches = kind == "file" and status.st_size == len(wanted) and _bytes(path) == wanted
+    held = _text(path) if contains and kind == "file" and status.st_size <= _MIB else ""
     return {
         "exists": True,
         "kind": kind,
@@ -322,6 +354,8 @@ def file_facts(path: str, content: str | None) -> dict[str, t.Any]:
         "mtime": status.st_mtime,
         "target": os.readlink(path) if kind == "link" else None,
         "matches": matches,
+        "entries": len(os.listdir(path)) if kind == "directory" and os.access(path, os.R_OK) else None,
+        "contains": {text: kind == "file" and text in held for text in contains},
     }
 
 

@@ -19,91 +19,146 @@ description:
   - Only the operating system, memory and the like are always read. Everything else is read when an option names it.
 options:
   jdk_home:
-    description:
-      - The home of a JDK.
+    description: The home of a JDK.
     type: path
   python:
-    description:
-      - The path of a Python interpreter.
+    description: The path of a Python interpreter.
     type: path
   venv:
-    description:
-      - The folder of a virtual environment.
+    description: The folder of a virtual environment.
     type: path
   lock:
-    description:
-      - The text of the lock (a requirements file with exact pins and hashes) to compare O(venv) with.
+    description: The text of the lock (a requirements file with exact pins and hashes) to compare O(venv) with.
     type: str
   units:
-    description:
-      - Names of systemd units. Without a suffix, C(.service) is meant.
+    description: Names of systemd units. Without a suffix, C(.service) is meant.
     type: list
     elements: str
     default: []
   ports:
-    description:
-      - Numbers of TCP ports.
+    description: Numbers of TCP ports.
     type: list
     elements: int
     default: []
   files:
-    description:
-      - Files, directories or links to look at.
+    description: Files, directories or links to look at.
     type: list
     elements: dict
     default: []
     suboptions:
       path:
-        description:
-          - The path on the host.
+        description: The path on the host.
         type: path
         required: true
       content:
-        description:
-          - The text that the file should hold. It is compared on the host, byte by byte in UTF-8, and never returned.
+        description: The text that the file should hold. It is compared on the host, byte by byte in UTF-8, and never returned.
         type: str
+      contains:
+        description: Texts to look for in the file, which must not be secret. A file of more than 1 MiB holds none.
+        type: list
+        elements: str
   certificates:
-    description:
-      - Files with TLS certificates in PEM format. The first certificate of each is read.
+    description: Files with TLS certificates in PEM format. The first certificate of each is read.
     type: list
     elements: dict
     default: []
     suboptions:
       path:
-        description:
-          - The path on the host.
+        description: The path on the host.
         type: path
         required: true
       private_key:
-        description:
-          - The path of the private key that should belong to it.
+        description: The path of the private key that should belong to it.
         type: path
       names:
-        description:
-          - The host names and IP addresses that it should be for, no more and no less.
+        description: The host names and IP addresses that it should be for, no more and no less.
         type: list
         elements: str
   users:
-    description:
-      - Names of users.
+    description: Names of users.
     type: list
     elements: str
     default: []
   groups:
-    description:
-      - Names of groups.
+    description: Names of groups.
     type: list
     elements: str
     default: []
   paths:
+    description: Paths whose disk space matters. They need not exist yet.
+    type: list
+    elements: path
+    default: []
+  packages:
     description:
-      - Paths whose disk space matters. They need not exist yet.
+      - Packages of the distribution that will be needed. Where one is not installed the package sources are asked, with lists of their own in a
+        scratch folder, which takes some seconds and a connection to them. A proxy is taken from the task's environment.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The package.
+        type: str
+        required: true
+      unless:
+        description: A command or an absolute path. Where it is there, the package is not needed.
+        type: str
+      distribution:
+        description: The distribution, or family of distributions, that the package is for.
+        type: str
+      except:
+        description: Distributions of that family that it is not for.
+        type: list
+        elements: str
+  package_lock_wait:
+    description: How many seconds to wait, where a package is missing, until nobody else works with the package manager.
+    type: int
+    default: 0
+  databases:
+    description: Databases of tracking servers to look into, without writing.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What to call it in the result.
+        type: str
+        required: true
+      path:
+        description: The file, for SQLite.
+        type: path
+      python:
+        description: For PostgreSQL an interpreter that has the driver. Where it is missing, nothing is known of the database.
+        type: path
+      host:
+        description: PostgreSQL's host.
+        type: str
+      port:
+        description: PostgreSQL's port.
+        type: int
+      dbname:
+        description: The database.
+        type: str
+      user:
+        description: The user to log in as.
+        type: str
+      password:
+        description: The user's password.
+        type: str
+      sslmode:
+        description: As libpq knows it.
+        type: str
+      stack:
+        description: The virtual environment whose MLflow is to use the database. Without it, the MLflow that the collection pins is meant.
+        type: path
+  in_use:
+    description: Folders, of which to find out which units run something from them.
     type: list
     elements: path
     default: []
   commands:
-    description:
-      - Names of commands to look for in the usual folders.
+    description: Names of commands to look for in the usual folders.
     type: list
     elements: str
     default: []
@@ -117,27 +172,22 @@ options:
     default: []
     suboptions:
       url:
-        description:
-          - The address.
+        description: The address.
         type: str
         required: true
       timeout:
-        description:
-          - How many seconds to wait.
+        description: How many seconds to wait.
         type: int
         default: 5
       wait:
-        description:
-          - How many seconds to go on asking until a status below 400 comes, or the connection is accepted.
+        description: How many seconds to go on asking until a status below 400 comes, or the connection is accepted.
         type: int
         default: 0
       ca_path:
-        description:
-          - A file with the CA certificates to trust, in PEM format, instead of those of the system.
+        description: A file with the CA certificates to trust, in PEM format, instead of those of the system.
         type: path
       validate_certs:
-        description:
-          - Whether the certificate of the server has to be valid.
+        description: Whether the certificate of the server has to be valid.
         type: bool
         default: true
       certificate:
@@ -146,12 +196,10 @@ options:
             O(urls[].ca_path) and O(urls[].validate_certs) do not matter. A server with another certificate is sent nothing.
         type: path
       username:
-        description:
-          - The user to log in as, with HTTP basic authentication.
+        description: The user to log in as, with HTTP basic authentication.
         type: str
       password:
-        description:
-          - The password of that user. It is kept out of the result and of the host's journal.
+        description: The password of that user. It is kept out of the result and of the host's journal.
         type: str
 extends_documentation_fragment:
   - sparkflows.mlops._attributes
@@ -289,7 +337,8 @@ host:
       description:
         - For each of O(files) what is there. A link is described itself, with its target.
         - C(kind) is V(file), V(directory), V(link) or V(other); C(mtime) is in seconds since the epoch.
-        - C(matches) says whether the file holds exactly O(files[].content), and is null when none was given.
+        - C(matches) says whether the file holds exactly O(files[].content), and is null when none was given. C(contains) says it of each of
+          O(files[].contains). C(entries) is the number of things in a folder.
       returned: success
       type: dict
       sample:
@@ -303,6 +352,8 @@ host:
           mtime: 1765432000.5
           target: null
           matches: true
+          entries: null
+          contains: {}
     certificates:
       description:
         - For each of O(certificates) what its first certificate says. The names are those of its subjectAltName, host names and IP addresses.
@@ -333,6 +384,37 @@ host:
       returned: success
       type: dict
       sample: {mlflow: {exists: true, gid: 998}}
+    packages:
+      description:
+        - Which of O(packages) are not installed, which of these no package source offers, what the package manager complained about, and who
+          holds its lock. Null when none was asked for.
+      returned: success
+      type: dict
+      sample: {missing: [nginx], unavailable: [], error: null, lock: {path: /var/lib/dpkg/lock-frontend, pid: 812, process: unattended-upgrade}}
+    databases:
+      description:
+        - For each of O(databases) whether it exists (null when it can't be told), its number of tables, what it holds, and the revision of its
+          schema beside the expected one.
+        - C(standing) is V(new) where MLflow will make its tables, V(current), V(older), V(newer), V(foreign) for tables that no MLflow made, or
+          V(unknown).
+      returned: success
+      type: dict
+      sample:
+        tracking:
+          exists: true
+          tables: 16
+          registered_models: 3
+          model_versions: 5
+          runs: 40
+          revision: cc1f77228345
+          expected: 97727af70f4d
+          standing: older
+          error: null
+    in_use:
+      description: For each of O(in_use) the units, or else processes, that run something from it.
+      returned: success
+      type: dict
+      sample: {/opt/sparkflows/stack: [mlflow-server.service]}
     commands:
       description: For each of O(commands) its path, or null.
       returned: success
@@ -359,50 +441,42 @@ class QuietModule(AnsibleModule):
 
 
 def main():
+    text, texts, paths = {"type": "str"}, {"type": "list", "elements": "str", "default": []}, {"type": "list", "elements": "path", "default": []}
+    secret, wanted_text, wanted_path = {"type": "str", "no_log": True}, {"type": "str", "required": True}, {"type": "path", "required": True}
+
+    def entries(options):
+        return {"type": "list", "elements": "dict", "default": [], "options": options}
+
     module = QuietModule(
         argument_spec={
             "jdk_home": {"type": "path"},
             "python": {"type": "path"},
             "venv": {"type": "path"},
-            "lock": {"type": "str"},
-            "units": {"type": "list", "elements": "str", "default": []},
+            "lock": text,
+            "units": texts,
             "ports": {"type": "list", "elements": "int", "default": []},
-            "files": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {"path": {"type": "path", "required": True}, "content": {"type": "str", "no_log": True}},
-            },
-            "certificates": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "path": {"type": "path", "required": True},
-                    "private_key": {"type": "path", "no_log": False},
-                    "names": {"type": "list", "elements": "str"},
-                },
-            },
-            "users": {"type": "list", "elements": "str", "default": []},
-            "groups": {"type": "list", "elements": "str", "default": []},
-            "paths": {"type": "list", "elements": "path", "default": []},
-            "commands": {"type": "list", "elements": "str", "default": []},
-            "urls": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "url": {"type": "str", "required": True},
-                    "timeout": {"type": "int", "default": 5},
-                    "wait": {"type": "int", "default": 0},
-                    "ca_path": {"type": "path"},
-                    "validate_certs": {"type": "bool", "default": True},
-                    "certificate": {"type": "path"},
-                    "username": {"type": "str"},
-                    "password": {"type": "str", "no_log": True},
-                },
-            },
-        },
+            "files": entries({"path": wanted_path, "content": secret, "contains": {"type": "list", "elements": "str"}}),
+            "certificates": entries({"path": wanted_path, "private_key": {"type": "path", "no_log": False}, "names": {"type": "list", "elements": "str"}}),
+            "users": texts,
+            "groups": texts,
+            "paths": paths,
+            "commands": texts,
+            "packages": entries({"name": wanted_text, "unless": text, "distribution": text, "except": {"type": "list", "elements": "str"}}),
+            "package_lock_wait": {"type": "int", "default": 0},
+            "databases": entries(
+                {
+                    "name": wanted_text, "path": {"type": "path"}, "python": {"type": "path"}, "host": text, "port": {"type": "int"}, "dbname": text,
+                    "user": text, "password": secret, "sslmode": text, "stack": {"type": "path"},
+                }
+            ),
+            "in_use": paths,
+            "urls": entries(
+                {
+                    "url": wanted_text, "timeout": {"type": "int", "default": 5}, "wait": {"type": "int", "default": 0}, "ca_path": {"type": "path"},
+                    "validate_certs": {"type": "bool", "default": True}, "certificate": {"type": "path"}, "username": text, "password": secret,
+                }
+            ),
+        },  # fmt: skip
         supports_check_mode=True,
     )
     try:

@@ -21,7 +21,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Pro
 
 NOTHING = {
     "jdk_home": None, "python": None, "venv": None, "lock": None, "units": [], "ports": [], "files": [], "users": [], "groups": [], "paths": [], "commands": [],
-    "urls": [], "certificates": [],
+    "urls": [], "certificates": [], "packages": [], "package_lock_wait": 0, "databases": [], "in_use": [],
 }  # fmt: skip
 HASH = " --hash=sha256:" + "0" * 64
 
@@ -92,7 +92,8 @@ class TestFiles:
         assert [found[str(path)]["kind"] for path in paths] == ["file", "link", "link", "directory", None, None]
         assert found[str(file)] == {
             "exists": True, "kind": "file", "mode": "0640", "owner": pwd.getpwuid(os.geteuid()).pw_name, "group": found[str(tmp_path)]["group"],
-            "size": 8, "mtime": file.stat().st_mtime, "target": None, "matches": None,
+            "size": 8, "mtime": file.stat().st_mtime, "target": None, "matches": None, "entries": None,
+            "contains": {},
         }  # fmt: skip
         assert found[str(tmp_path / "link")]["target"] == "file"
         assert found[str(file / "below")]["exists"] is False
