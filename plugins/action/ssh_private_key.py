@@ -55,6 +55,7 @@ class ActionModule(ActionBase):
                     findings=[finding._asdict() for finding in report.findings],
                 )
             known = {name: getattr(report, name) for name in FACTS}
+            known["rewritten"] = [finding._asdict() for finding in report.layout]
             place.update(content=report.text.decode("ascii"), public_key=report.public_key)
         result.update(self._execute_module(module_name=MODULE, module_args=place, task_vars=task_vars))
         if "invocation" in result:

@@ -12,14 +12,12 @@ AUTHORIZED_KEYS FILE FORMAT, and what counts as quoted is what sshd takes for it
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import ipaddress
 import re
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_public_key import fingerprint, parse_public_key
 from ansible_collections.sparkflows.mlops.plugins.module_utils._user_files import UserFile
 
 MARKER = "sparkflows-mlops:"
@@ -77,29 +75,21 @@ def public_key(text: str) -> Key:
     """Read a public key in OpenSSH's format, `type base64 [comment]`; raises `Problem` for anything else, without showing it."""
     if "PRIVATE KEY" in text:
         raise Problem("A private key was given where a public key belongs. Give the line that 'ssh-keygen -y' prints for it.")
-    words = text.split(None, 2)
-    if len(words) < 2 or "\n" in text.strip():
+    words = _words(text.strip(" \t\r\n"))
+    if len(words) < 2 or "\n" in text.strip() or "\r" in text.strip():
         raise Problem("A public key is one line of the form 'type base64 comment', as 'ssh-keygen -y' prints it; something else was given.")
     kind, blob = words[0], words[1]
     if kind not in KEY_TYPES:
         raise Problem("A public key begins with %r, which is not a type of key that this module puts into authorized_keys: %s." % (kind, ", ".join(KEY_TYPES)))
-    try:
-        data = base64.b64decode(blob, validate=True)
-    except (binascii.Error, ValueError):
-        data = b""
-    name = kind.encode()
-    if data[4 : 4 + len(name)] != name or int.from_bytes(data[:4], "big") != len(name) or len(data) < len(name) + 36:
+    data = parse_public_key("%s %s" % (kind, blob))
+    if data is None:
         raise Problem("A public key says that it is %s, but what follows is damaged or another kind of key. Copy the whole line." % kind)
-    return Key(kind, blob, fingerprint(blob))
+    return Key(kind, blob, fingerprint(data))
 
 
-def fingerprint(blob: str) -> str:
-    """The fingerprint of a key as OpenSSH shows it."""
-    try:
-        data = base64.b64decode(blob, validate=True)
-    except (binascii.Error, ValueError):
-        data = blob.encode()
-    return "SHA256:" + base64.b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+def _words(text: str) -> list[str]:
+    """Type, base64 text and comment: sshd parts them at spaces and tabs."""
+    return re.split(r"[ \t]+", text, maxsplit=2)
 
 
 def entry_options(sources: t.Sequence[str], options: t.Sequence[str]) -> str:
@@ -168,13 +158,15 @@ def entry(line: bytes) -> Entry | None:
     if not text or text.startswith("#"):
         return None
     options = ""
-    words = text.split(None, 2)
+    words = _words(text)
     if words[0] not in KEY_TYPES:
         end = _end_of_options(text)
-        options, words = text[:end], text[end:].split(None, 2)
+        options, words = text[:end], _words(text[end:].lstrip(" \t"))
     if len(words) < 2 or words[0] not in KEY_TYPES:
         return None
-    return Entry(options, Key(words[0], words[1], fingerprint(words[1])), words[2] if len(words) > 2 else "")
+    blob = parse_public_key("%s %s" % (words[0], words[1]))
+    # A damaged key lets nobody in, but the line is still an entry that can be removed.
+    return Entry(options, Key(words[0], words[1], "damaged" if blob is None else fingerprint(blob)), words[2] if len(words) > 2 else "")
 
 
 def _end_of_options(text: str) -> int:

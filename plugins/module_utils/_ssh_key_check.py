@@ -11,11 +11,15 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _ssh_login
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import Finding, Report, examine, policy_of
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_text import Finding
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import Report, examine, policy_of
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import obtain
 
 #: What a module returns of a report.
 PUBLIC = ("type", "bits", "format", "fingerprint", "public_key", "comment")
+
+# Certificates that no login can be tried with.
+_USELESS = {"certificate_unreadable", "certificate_mismatch"}
 
 
 def report_on(params: t.Mapping[str, t.Any], unattended: bool = False) -> Report:
@@ -39,14 +43,16 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The result of ssh_key_check."""
     known = _ssh_login.check_params(params)
     report = report_on(params)
+    findings = report.layout + report.findings
     login = None
     if known is not None:
         attempt = _ssh_login.Login(params, known, report)
-        if report.loaded is None:
-            report.find("login_impossible", "The login at %s was not tried, because the key cannot be used." % attempt.where)
+        useless = "the key" if report.loaded is None else "certificate" if _USELESS & {finding.code for finding in findings} else None
+        if useless:
+            findings.append(Finding("login_impossible", "The login at %s was not tried, because %s cannot be used." % (attempt.where, useless)))
         else:
             attempt.attempt()
-        report.findings.extend(attempt.findings)
+        findings.extend(attempt.findings)
         login = attempt.result
     result = {name: getattr(report, name) for name in PUBLIC}
-    return dict(result, findings=[dict(finding._asdict()) for finding in report.findings], login=login)
+    return dict(result, findings=[dict(finding._asdict()) for finding in findings], login=login)

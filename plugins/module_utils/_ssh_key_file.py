@@ -18,7 +18,7 @@ import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import fingerprint, parse_public_key
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_public_key import fingerprint, parse_public_key
 
 _SCRATCH = ".tmp-"
 _MOST_BYTES = 64 * 1024
@@ -55,7 +55,7 @@ class KeyFile:
         try:
             return find(name)
         except KeyError:
-            if name.isdigit():
+            if name.isascii() and name.isdecimal():
                 return int(name)
             if self.check_mode:
                 return None
@@ -69,6 +69,7 @@ class KeyFile:
         descriptor = self._open_folder()
         current = None
         try:
+            self._check_folders_above()
             if descriptor is not None:
                 current = self._current(descriptor)
             wanted = _State(content, 0o600, self.uid, self.gid)
@@ -147,6 +148,18 @@ class KeyFile:
                 "The folder %s belongs to %s, who could replace the key. Give it to %s, or choose another dest."
                 % (self.folder, _user_name(info.st_uid), _user_name(self.uid))
             )
+
+    def _check_folders_above(self) -> None:
+        """Who can write a folder above can put another one in the place of the key's."""
+        folder = self.folder
+        while folder != os.path.dirname(folder):
+            folder = os.path.dirname(folder)
+            mode = os.stat(folder).st_mode if os.path.isdir(folder) else 0
+            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+                raise Problem(
+                    "The folder %s, above the key, has the mode %04o, so anybody could replace the key. Run: chmod o-w %s"
+                    % (folder, stat.S_IMODE(mode), folder)
+                )
 
     def _make_folder(self) -> int:
         parent = os.path.dirname(self.folder)

@@ -4,52 +4,49 @@
 
 # For use inside this collection only.
 
-"""All that can be said about a private SSH key: functions over bytes that return findings, each a code and a sentence.
-
-Formats: OpenSSH's PROTOCOL.key (private keys), PROTOCOL.certkeys (certificates) and RFC 4253, section 6.6 (public keys).
-"""
+"""All that can be said about a private SSH key: functions over bytes that return findings, each a code and a sentence."""
 
 from __future__ import annotations
 
 import base64
-import binascii
-import hashlib
-import re
-import struct
 import time
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _ssh_key_cipher as key_cipher
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_cipher import Container, Encryption, UnknownCipher, WrongPassphrase
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_text import Block, Finding, armoured, read_text
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_public_key import (
+    FOREVER,
+    WIRE_TYPES,
+    Damaged,
+    Reader,
+    bits_of,
+    field,
+    fingerprint,
+    parse_certificate,
+    parse_public_key,
+    public_line,
+    rsa_exponent,
+    wire_type,
+)
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._base import lacks
 
 TYPES = ("ed25519", "ecdsa", "rsa", "sk-ed25519", "sk-ecdsa")
 FORMATS = ("openssh", "pem", "pkcs8")
 
-_MAGIC = b"openssh-key-v1\0"
-_MOST_BYTES = 64 * 1024
-_FIPS_RSA_BITS = 2048
-# Type names on the wire → (our name, number of fields of the public half, of the private half).
-_WIRE_TYPES = {
-    "ssh-ed25519": ("ed25519", 1, 2),
-    "ssh-rsa": ("rsa", 2, 6),
-    "ssh-dss": ("dsa", 4, 5),
-    "ecdsa-sha2-nistp256": ("ecdsa", 2, 3),
-    "ecdsa-sha2-nistp384": ("ecdsa", 2, 3),
-    "ecdsa-sha2-nistp521": ("ecdsa", 2, 3),
-    "sk-ssh-ed25519@openssh.com": ("sk-ed25519", 2, 0),
-    "sk-ecdsa-sha2-nistp256@openssh.com": ("sk-ecdsa", 3, 0),
+_FORMATS_BY_LABEL = {
+    "OPENSSH PRIVATE KEY": "openssh",
+    "RSA PRIVATE KEY": "pem",
+    "EC PRIVATE KEY": "pem",
+    "DSA PRIVATE KEY": "pem",
+    "PRIVATE KEY": "pkcs8",
+    "ENCRYPTED PRIVATE KEY": "pkcs8",
 }
-_CERTIFICATE = "-cert-v01@openssh.com"
-_FOREVER = 2**64 - 1
+_FIPS_RSA_BITS = 2048
+# FIPS 186-4, appendix B.3.1: the public exponent is odd, above 2^16 and below 2^256.
+_FIPS_EXPONENTS = (2**16, 2**256)
 _DAMAGED = "%s cannot be decoded; a part of it is missing or changed. Copy it again."
-_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
-
-
-class Finding(t.NamedTuple):
-    """Something that is wrong: a stable code, and a sentence for an admin."""
-
-    code: str
-    sentence: str
 
 
 class Policy(t.NamedTuple):
@@ -68,12 +65,14 @@ class Report:
 
     def __init__(self) -> None:
         self.findings: t.List[Finding] = []
+        #: What keeps ssh from reading the key as it was given, although ``text`` is the same key in a form that every ssh reads.
+        self.layout: t.List[Finding] = []
         self.format: t.Optional[str] = None
         self.type: t.Optional[str] = None
         self.bits: t.Optional[int] = None
         self.comment: t.Optional[str] = None
         self.blob: t.Optional[bytes] = None
-        #: The key's own lines with a newline at the end, and the key as ``cryptography`` loads it. Neither is to be shown.
+        #: The key's lines with a newline at the end, and the key as ``cryptography`` loads it. Neither is to be shown.
         self.text: t.Optional[bytes] = None
         self.loaded: t.Any = None
 
@@ -89,40 +88,8 @@ class Report:
         """The line for ``authorized_keys``."""
         if self.blob is None:
             return None
-        line = "%s %s" % (_Reader(self.blob).text(), base64.b64encode(self.blob).decode("ascii"))
+        line = public_line(self.blob)
         return ("%s %s" % (line, self.comment)).rstrip() if self.comment and self.comment.isprintable() else line
-
-
-class _Damaged(Exception):
-    """Bytes that end too early or say what cannot be."""
-
-
-class _Reader:
-    """Reads the fields of SSH's binary format (RFC 4251, section 5)."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.place = 0
-
-    def take(self, length: int) -> bytes:
-        if length > len(self.data) - self.place:
-            raise _Damaged
-        self.place += length
-        return self.data[self.place - length : self.place]
-
-    def number(self, size: int = 4) -> int:
-        return t.cast(int, struct.unpack(">I" if size == 4 else ">Q", self.take(size))[0])
-
-    def field(self) -> bytes:
-        return self.take(self.number())
-
-    def text(self) -> str:
-        return self.field().decode("utf-8", "replace")
-
-
-def fingerprint(blob: bytes) -> str:
-    """``SHA256:…`` of a public key, as ssh-keygen prints it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).rstrip(b"=").decode("ascii")
 
 
 def policy_argument_spec() -> t.Dict[str, t.Any]:
@@ -157,7 +124,7 @@ def examine(
     on_disk: bool = False,
     now: t.Optional[float] = None,
 ) -> Report:
-    """All findings about a private key at once.
+    """All findings about a private key at once, and what was wrong with its layout alone.
 
     ``content`` is ``None`` when there is no key to look at; the certificate is looked at all the same. ``what`` names the key
     as the subject of a sentence ("The file /x"), ``now`` is in seconds since the epoch. `Problem` when the Python package
@@ -165,9 +132,11 @@ def examine(
     """
     report = Report()
     if content is not None:
-        block = _private_block(content, what, report, on_disk)
-        if block is not None:
-            _look_inside(block, what, policy, passphrase, report)
+        found = read_text(content, what, on_disk)
+        report.layout.extend(found.layout)
+        report.findings.extend(found.faults)
+        if found.block is not None:
+            _look_inside(found.block, what, policy, passphrase, report)
             _hold_against_policy(what, policy, report)
     if public_key is not None:
         _compare_public_key(public_key, what, report)
@@ -176,189 +145,100 @@ def examine(
     return report
 
 
-# ------------------------------------------------------------------------------------------------------------- the text
-
-
-class _Block(t.NamedTuple):
-    label: str
-    text: bytes
-
-
-def _private_block(content: bytes, what: str, report: Report, on_disk: bool) -> t.Optional[_Block]:
-    """The lines of the private key within ``content``; findings about all that is around them."""
-    if not content.strip():
-        report.find("empty", "%s is empty. Put the private key into it." % what)
-        return None
-    if len(content) > _MOST_BYTES:
-        report.find("not_a_private_key", "%s is larger than any private key. Check that the right one is named." % what)
-        return None
-    private = [match for match in _BEGIN.finditer(content) if match.group(1).endswith(b"PRIVATE KEY")]
-    if not private:
-        report.find(*_not_private(content, what))
-        return None
-    begin = private[0]
-    label = begin.group(1)
-    end = b"-----END " + label + b"-----"
-    stop = content.find(end, begin.end())
-    if stop < 0:
-        report.find("damaged", "%s begins as a private key, but the line %s is missing. It was cut off; copy it again." % (what, end.decode("ascii")))
-        return None
-    body = content[begin.end() : stop]
-    if b"\n" not in body.strip(b" ") and b"\r" not in body:
-        report.find(
-            "line_breaks_lost",
-            "%s is a private key without its line breaks. Store it from its file, as with KEY=@FILE or file://FILE, instead of pasting it as one line." % what,
-        )
-        return None
-    block = content[begin.start() : stop + len(end)]
-    if b"\r" in content:
-        report.find("crlf", "%s has the line ends of Windows, which ssh does not read. Convert it with: sed -i 's/\\r$//' FILE" % what)
-    if content[: begin.start()].strip():
-        report.find("leading_junk", "%s has something before its private key. Remove everything above the line %s." % (what, begin.group(0).decode("ascii")))
-    rest = content[stop + len(end) :]
-    if rest.strip():
-        report.find(
-            "trailing_junk",
-            "%s has %s behind its private key. Remove everything below the line %s."
-            % (what, "another key" if _BEGIN.search(rest) else "something", end.decode("ascii")),
-        )
-    elif on_disk and not rest.startswith((b"\n", b"\r\n")):
-        report.find("no_final_newline", "%s does not end with a line break, and ssh then does not read it. Append one." % what)
-    return _Block(label.decode("ascii"), block.replace(b"\r\n", b"\n").replace(b"\r", b"\n") + b"\n")
-
-
-def _not_private(content: bytes, what: str) -> t.Tuple[str, str]:
-    """What something without a private key in it is, as code and sentence."""
-    text = content.lstrip(b"\xef\xbb\xbf \t\r\n")
-    first = text.split(None, 1)[0].decode("ascii", "replace")
-    label = _BEGIN.search(text)
-    if text.startswith(b"PuTTY-User-Key-File-"):
-        return (
-            "format_putty",
-            "%s is a key in the format of PuTTY, which OpenSSH does not read. Convert it with: puttygen KEY.ppk -O private-openssh -o KEY" % what,
-        )
-    if text.startswith((b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY", b"SSH PRIVATE KEY FILE FORMAT 1.1")):
-        return (
-            "format_unknown",
-            "%s is a key in a format of SSH Communications or of SSH 1, which OpenSSH does not read. Make a new key with ssh-keygen." % what,
-        )
-    kind = ""
-    if first.endswith(_CERTIFICATE):
-        kind = "an SSH certificate"
-    elif first in _WIRE_TYPES or text.startswith(b"---- BEGIN SSH2 PUBLIC KEY") or label and label.group(1).endswith(b"PUBLIC KEY"):
-        kind = "the public half of a key"
-    elif label:
-        kind = "a PEM file with a %s" % label.group(1).decode("ascii").lower()
-    elif text.startswith(b"$ANSIBLE_VAULT"):
-        kind = "encrypted with Ansible Vault, which is not opened here,"
-    elif text.startswith(b"{"):
-        return "not_a_private_key", "%s is no private key but an object of JSON. Name the field that holds the key with secret_field." % what
-    elif _is_base64_of_key(text):
-        return "not_a_private_key", "%s is a private key that was encoded with base64 once more. Store it as it is." % what
-    if kind:
-        return "not_a_private_key", "%s is %s and no private key. Name the one that begins with -----BEGIN … PRIVATE KEY-----." % (what, kind.rstrip(","))
-    return "not_a_private_key", "%s is no private key: it has no line -----BEGIN … PRIVATE KEY-----. Check that the right one is named." % what
-
-
-def _is_base64_of_key(text: bytes) -> bool:
-    try:
-        return bool(_BEGIN.search(base64.b64decode(b"".join(text.split()), validate=True)))
-    except binascii.Error:
-        return False
-
-
 # -------------------------------------------------------------------------------------------------------------- the key
 
 
-def _look_inside(block: _Block, what: str, policy: Policy, passphrase: t.Optional[str], report: Report) -> None:
-    if not block.text.isascii():
-        report.find("damaged", _DAMAGED % what)
-        return
+def _look_inside(block: Block, what: str, policy: Policy, passphrase: t.Optional[str], report: Report) -> None:
     report.text = block.text
-    dsa = False
-    if block.label == "OPENSSH PRIVATE KEY":
-        report.format = "openssh"
-        try:
-            encrypted = _read_openssh(block.text, report)
-        except _Damaged:
-            report.find("damaged", _DAMAGED % what)
-            return
-        dsa = report.type == "dsa"
-    elif block.label in ("RSA PRIVATE KEY", "EC PRIVATE KEY", "DSA PRIVATE KEY"):
-        report.format = "pem"
-        encrypted = b"Proc-Type: 4,ENCRYPTED" in block.text
-        dsa = block.label.startswith("DSA")
-    elif block.label in ("PRIVATE KEY", "ENCRYPTED PRIVATE KEY"):
-        report.format = "pkcs8"
-        encrypted = block.label.startswith("ENCRYPTED")
-    else:
+    report.format = _FORMATS_BY_LABEL.get(block.label)
+    if report.format is None:
         report.find("format_unknown", "%s has a private key of a kind that ssh does not know (%s). Make a key with ssh-keygen." % (what, block.label))
         return
-    if dsa:
+    if block.label.startswith("DSA"):
         report.type = "dsa"
         return
-    if report.type is not None and report.type not in ("ed25519", "ecdsa", "rsa"):
-        # What is in the file refers to a hardware token, or is of a type that the library cannot know either.
+    try:
+        if report.format == "openssh":
+            _look_at_openssh(block, what, policy, passphrase, report)
+        else:
+            _look_at_pem(block, what, policy, passphrase, report)
+    except Damaged:
+        report.find("damaged", _DAMAGED % what)
+    except WrongPassphrase:
+        report.find("passphrase_wrong", "%s does not open with the passphrase that is given. Correct passphrase." % what)
+    except UnknownCipher as unknown:
+        report.find(
+            "format_unknown",
+            "%s is encrypted with %s, which cannot be opened here. Encrypt a copy of it anew with: ssh-keygen -p -f FILE" % (what, unknown),
+        )
+
+
+def _look_at_openssh(block: Block, what: str, policy: Policy, passphrase: t.Optional[str], report: Report) -> None:
+    container = key_cipher.read_container(block.body)
+    name = wire_type(container.blob)
+    if name in WIRE_TYPES:
+        report.type, report.bits, report.blob = WIRE_TYPES[name][0], bits_of(container.blob), container.blob
+        if parse_public_key(public_line(container.blob)) is None:
+            raise Damaged
+    else:
+        report.type = name if name.isprintable() else "unknown"
+    if report.type == "dsa" or container.encrypted and _lacks_passphrase(what, policy, passphrase, report):
         return
-    if encrypted and policy.unattended:
+    if name not in WIRE_TYPES and not container.encrypted:
+        return
+    opened = key_cipher.open_container(container, passphrase)
+    report.comment = key_cipher.check_private(container, opened)
+    if report.type in ("ed25519", "ecdsa", "rsa"):
+        # The library opens few of OpenSSH's ciphers, so it gets the key without one.
+        plain = armoured(block.label, key_cipher.write_container(container.blob, _without_padding(container, opened)))
+        _load(what, plain, None, report)
+
+
+def _without_padding(container: Container, opened: bytes) -> bytes:
+    reader = Reader(opened)
+    for dummy in range(WIRE_TYPES[wire_type(container.blob)][2] + 2):
+        reader.field()
+    return opened[: reader.place]
+
+
+def _look_at_pem(block: Block, what: str, policy: Policy, passphrase: t.Optional[str], report: Report) -> None:
+    encryption: t.Optional[Encryption] = None
+    if block.label.startswith("ENCRYPTED"):
+        encryption = key_cipher.pkcs8_encryption(block.body)
+    elif block.headers:
+        encryption = key_cipher.pem_encryption(block.headers, len(block.body))
+    elif report.format == "pkcs8" and key_cipher.is_rsa_pss(block.body):
+        report.type = "rsa-pss"
+        return
+    if encryption is None:
+        _load(what, block.text, None, report)
+        _rewrite_ed25519(what, policy, report)
+        return
+    if not encryption.read_by_ssh:
+        report.find("format_unknown", "%s is encrypted with %s, which ssh no longer reads. Encrypt a copy of it anew." % (what, encryption.name))
+    elif policy.fips and not encryption.fips:
+        report.find("fips", "%s is encrypted with %s, which FIPS 140 does not allow. Encrypt a copy of it anew." % (what, encryption.name))
+    if _lacks_passphrase(what, policy, passphrase, report):
+        return
+    if not encryption.known:
+        raise UnknownCipher(encryption.name)
+    _load(what, block.text, passphrase, report)
+    _rewrite_ed25519(what, policy, report)
+
+
+def _lacks_passphrase(what: str, policy: Policy, passphrase: t.Optional[str], report: Report) -> bool:
+    if policy.unattended:
         report.find(
             "passphrase_needed",
             "%s is protected by a passphrase, which no service could type. Store the key without one, as with: ssh-keygen -p -f FILE" % what,
         )
-        return
-    if encrypted and not passphrase:
+    elif not passphrase:
         report.find("passphrase_needed", "%s is protected by a passphrase, and none is given. Set passphrase." % what)
-        return
-    _load(what, block.text, passphrase if encrypted else None, report)
-
-
-def _read_openssh(text: bytes, report: Report) -> bool:
-    """Read what is open in an OpenSSH private key. Returns whether the rest is encrypted."""
-    try:
-        data = base64.b64decode(b"".join(text.split(b"\n")[1:-2]), validate=True)
-    except binascii.Error:
-        raise _Damaged from None
-    if not data.startswith(_MAGIC):
-        raise _Damaged
-    reader = _Reader(data[len(_MAGIC) :])
-    cipher = reader.field()
-    reader.field()  # the name and
-    reader.field()  # the options of the key derivation
-    if reader.number() != 1:
-        raise _Damaged
-    blob = reader.field()
-    private = reader.field()
-    wire_type = _Reader(blob).text()
-    if wire_type not in _WIRE_TYPES:
-        report.type = wire_type if wire_type.isprintable() else "unknown"
-    else:
-        report.type, report.bits = _WIRE_TYPES[wire_type][0], _bits(blob)
-        report.blob = blob
-    if cipher != b"none":
-        return True
-    if wire_type in _WIRE_TYPES and _WIRE_TYPES[wire_type][2]:
-        reader = _Reader(private)
-        if reader.take(4) != reader.take(4) or reader.text() != wire_type:
-            raise _Damaged
-        for dummy in range(_WIRE_TYPES[wire_type][2]):
-            reader.field()
-        report.comment = reader.text()
-    return False
-
-
-def _bits(blob: bytes) -> int:
-    """The size of a public key, as ssh-keygen counts it."""
-    reader = _Reader(blob)
-    wire_type = reader.text()
-    if wire_type == "ssh-rsa":
-        reader.field()
-    if wire_type in ("ssh-rsa", "ssh-dss"):
-        return int.from_bytes(reader.field(), "big").bit_length()
-    return int(re.sub(r"\D", "", wire_type.rpartition("nistp")[2])) if "nistp" in wire_type else 256
+    return policy.unattended or not passphrase
 
 
 def _load(what: str, text: bytes, passphrase: t.Optional[str], report: Report) -> None:
-    """Load the key with ``cryptography``, which proves that it is whole and that the passphrase fits."""
+    """Load the key with ``cryptography``, which proves that it is whole and that the passphrase fits. Raises `Damaged` and `WrongPassphrase`."""
     try:
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives import serialization
@@ -372,11 +252,7 @@ def _load(what: str, text: bytes, passphrase: t.Optional[str], report: Report) -
         report.find("format_unknown", "%s has an encryption or a type that the library of this host does not know. Make a key with ssh-keygen." % what)
         return
     except Exception:  # the library's own errors are of many kinds, and their texts say nothing to an admin
-        if passphrase is not None:
-            report.find("passphrase_wrong", "%s does not open with the passphrase that is given. Correct passphrase." % what)
-        else:
-            report.find("damaged", _DAMAGED % what)
-        return
+        raise (Damaged if passphrase is None else WrongPassphrase) from None
     if isinstance(loaded, dsa.DSAPrivateKey):
         report.type, report.bits = "dsa", loaded.key_size
         return
@@ -391,8 +267,28 @@ def _load(what: str, text: bytes, passphrase: t.Optional[str], report: Report) -
         report.find("damaged", "The public and the private part of %s do not belong together. Copy the key again." % _within(what))
         return
     report.blob = blob
-    report.type, report.bits = _WIRE_TYPES[_Reader(blob).text()][0], _bits(blob)
+    report.type, report.bits = WIRE_TYPES[wire_type(blob)][0], bits_of(blob)
     report.loaded = loaded
+
+
+def _rewrite_ed25519(what: str, policy: Policy, report: Report) -> None:
+    """Ed25519 in PKCS #8 is read by OpenSSH 9.6 and newer (its release notes); OpenSSH's own format by all."""
+    if report.type != "ed25519" or report.loaded is None or report.blob is None:
+        return
+    from cryptography.hazmat.primitives import serialization
+
+    finding = Finding(
+        "ed25519_pkcs8",
+        "%s is an Ed25519 key in the format PKCS #8, which ssh before OpenSSH 9.6 does not read. Convert it with a newer one: ssh-keygen -p -f FILE" % what,
+    )
+    if "openssh" not in policy.allowed_formats:
+        report.findings.append(finding)
+        return
+    seed = report.loaded.private_bytes(serialization.Encoding.Raw, serialization.PrivateFormat.Raw, serialization.NoEncryption())
+    public = report.blob[-32:]
+    opened = field(b"ssh-ed25519") + field(public) + field(seed + public) + field(b"")
+    report.layout.append(finding)
+    report.text = armoured("OPENSSH PRIVATE KEY", key_cipher.write_container(report.blob, opened))
 
 
 def _hold_against_policy(what: str, policy: Policy, report: Report) -> None:
@@ -421,71 +317,35 @@ def _hold_against_policy(what: str, policy: Policy, report: Report) -> None:
             "rsa_too_short",
             "%s is an RSA key of %d bits, and min_rsa_bits is %d. Make a longer one, or one of another type." % (what, bits, policy.min_rsa_bits),
         )
-    if policy.fips and (report.type not in ("rsa", "ecdsa") or (report.type == "rsa" and bits < _FIPS_RSA_BITS)):
+    if policy.fips:
+        _hold_against_fips(what, bits, report)
+
+
+def _hold_against_fips(what: str, bits: int, report: Report) -> None:
+    if report.type not in ("rsa", "ecdsa") or (report.type == "rsa" and bits < _FIPS_RSA_BITS):
         report.find(
             "fips",
             "%s is a key (%s, %d bits) that FIPS 186-4 does not approve. Use RSA of %d bits or more, or ECDSA." % (what, report.type, bits, _FIPS_RSA_BITS),
+        )
+    elif report.type == "rsa" and report.blob is not None and not _FIPS_EXPONENTS[0] < rsa_exponent(report.blob) < _FIPS_EXPONENTS[1]:
+        report.find(
+            "fips",
+            "%s is an RSA key whose public exponent FIPS 186-4 does not approve: it has to be above 2^16 and below 2^256. Make a key with ssh-keygen." % what,
         )
 
 
 # ------------------------------------------------------------------------------------------------------ what belongs to it
 
 
-def parse_public_key(line: str) -> t.Optional[bytes]:
-    """The binary public key in a line of ``authorized_keys`` without options; ``None`` when there is none in it."""
-    words = line.split()
-    if len(line.strip().splitlines()) != 1 or len(words) < 2:
-        return None
-    try:
-        blob = base64.b64decode(words[1], validate=True)
-        return blob if _Reader(blob).text() == words[0] else None
-    except (binascii.Error, ValueError, _Damaged):
-        return None
-
-
 def _compare_public_key(line: str, what: str, report: Report) -> None:
     blob = parse_public_key(line)
-    if blob is None or _Reader(blob).text() not in _WIRE_TYPES:
+    if blob is None or wire_type(blob) not in WIRE_TYPES:
         report.find("public_key_unreadable", "public_key is no public key of SSH. Give one line such as 'ssh-ed25519 AAAA…'.")
     elif report.blob is not None and report.blob != blob:
         report.find(
             "public_key_mismatch",
             "%s does not belong to public_key: its fingerprint is %s, and that of public_key is %s." % (what, report.fingerprint, fingerprint(blob)),
         )
-
-
-class Certificate(t.NamedTuple):
-    """What a certificate states: the binary public key, ``user`` or ``host``, and from when until when (seconds since the epoch)."""
-
-    blob: bytes
-    kind: str
-    after: int
-    before: int
-
-
-def parse_certificate(line: str) -> t.Optional[Certificate]:
-    """The certificate in a line as ssh-keygen writes it to ``*-cert.pub``; ``None`` when there is none in it."""
-    blob = parse_public_key(line)
-    if blob is None:
-        return None
-    reader = _Reader(blob)
-    try:
-        wire_type = reader.text()
-        base = wire_type.replace(_CERTIFICATE, "@openssh.com" if wire_type.startswith("sk-") else "")
-        if not wire_type.endswith(_CERTIFICATE) or base not in _WIRE_TYPES:
-            return None
-        reader.field()  # the nonce
-        start = reader.place
-        for dummy in range(_WIRE_TYPES[base][1]):
-            reader.field()
-        public = struct.pack(">I", len(base)) + base.encode("ascii") + reader.data[start : reader.place]
-        reader.number(8)  # the serial number
-        kind = {1: "user", 2: "host"}.get(reader.number(), "unknown")
-        reader.field()  # the key id
-        reader.field()  # the principals
-        return Certificate(public, kind, reader.number(8), reader.number(8))
-    except _Damaged:
-        return None
 
 
 def _compare_certificate(line: str, what: str, report: Report, now: float) -> None:
@@ -501,7 +361,7 @@ def _compare_certificate(line: str, what: str, report: Report, now: float) -> No
         )
     if found.kind != "user":
         report.find("certificate_kind", "certificate is one for a %s, and a login needs one for a user. Have it signed anew without -h." % found.kind)
-    if found.before != _FOREVER and now >= found.before:
+    if found.before != FOREVER and now >= found.before:
         report.find("certificate_expired", "certificate expired on %s. Have it signed anew." % _date(found.before))
     elif now < found.after:
         report.find("certificate_not_yet_valid", "certificate is not valid before %s. Check the clocks, or wait." % _date(found.after))

@@ -15,20 +15,27 @@ import hashlib
 import hmac
 import io
 import os
+import re
 import socket
+import threading
 import time
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import Finding, Report, fingerprint, parse_public_key
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_text import Finding
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import Report
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_public_key import fingerprint, parse_public_key, public_line, wire_type
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._base import lacks
 
 #: The steps of a login, in their order.
 STAGES = ("resolution", "tcp", "host_key", "authentication", "command")
 
 _MOST_OUTPUT = 10000
+_MOST_KNOWN_HOSTS = 16 * 1024 * 1024
+# Type of a host key → the signatures that a client asks for to see it.
 _SIGNATURES = {"ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa")}
+_HOST_KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
 
 
 class KnownKeys(t.NamedTuple):
@@ -80,16 +87,22 @@ def check_params(params: t.Mapping[str, t.Any]) -> t.Optional[KnownKeys]:
     if params["known_hosts"]:
         if not os.path.isfile(params["known_hosts"]):
             raise Problem("known_hosts is %s, but there is no such file. Correct it, or give the key with host_key." % params["known_hosts"])
-        with open(params["known_hosts"], encoding="utf-8", errors="replace") as file:
-            read_known_hosts(file.read(), params["host"], params["port"], known)
+        try:
+            with open(params["known_hosts"], "rb") as file:
+                content = file.read(_MOST_KNOWN_HOSTS + 1)
+        except OSError as error:
+            raise Problem("known_hosts is %s, which cannot be read: %s. Check its permissions." % (params["known_hosts"], error.strerror)) from None
+        if len(content) > _MOST_KNOWN_HOSTS:
+            raise Problem("known_hosts is %s, which is larger than any such file. Name the right one." % params["known_hosts"])
+        read_known_hosts(content.decode("utf-8", "surrogateescape"), params["host"], params["port"], known)
     return known
 
 
 def read_known_hosts(text: str, host: str, port: int, known: KnownKeys) -> None:
     """Add what a known_hosts file (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT") says about a host. Certificate authorities are not followed."""
     name = host.lower() if port == 22 else "[%s]:%d" % (host.lower(), port)
-    for line in text.splitlines():
-        words = line.split()
+    for line in text.split("\n"):
+        words = re.split(r"[ \t]+", line.strip(" \t\r"))
         marker = words.pop(0) if words and words[0].startswith("@") else ""
         if len(words) < 3 or words[0].startswith("#") or marker not in ("", "@revoked") or not _matches(words[0], name):
             continue
@@ -124,6 +137,8 @@ class Login:
         self.report = report
         self.where = "%s port %d" % (params["host"], params["port"])
         self.findings: t.List[Finding] = []
+        self._deadline = 0.0
+        self._blob: t.Optional[bytes] = None
         self.result: t.Dict[str, t.Any] = {
             "succeeded": False,
             "stage": "resolution",
@@ -136,25 +151,61 @@ class Login:
         }
 
     def attempt(self) -> None:
-        """Go as far as possible. `Problem` when paramiko is missing."""
+        """Go as far as possible within ``login_timeout``. `Problem` when paramiko is missing."""
         try:
             import paramiko
         except ImportError:
             raise lacks("paramiko", "host, which asks for a login,") from None
-        connection = self._connect()
-        if connection is None:
+        self._deadline = time.monotonic() + self.params["login_timeout"]
+        transport = self._find_known_host(paramiko)
+        if transport is None:
             return
-        with connection:
-            try:
-                transport = paramiko.Transport(connection)
-            except (paramiko.SSHException, OSError) as error:
-                self._find("login_protocol", "%s does not speak SSH as expected: %s Check port." % (self.where, sentence(str(error))))
-                return
-            try:
-                if self._check_host(transport, paramiko) and self._authenticate(transport, paramiko):
-                    self._command(transport, paramiko)
-            finally:
+        # Some of the library's waiting has no limit of its own.
+        watchdog = threading.Timer(self._left() + 1, transport.close)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            if self._authenticate(transport, paramiko):
+                self._command(transport, paramiko)
+        finally:
+            watchdog.cancel()
+            transport.close()
+
+    def _left(self) -> float:
+        """Seconds that are left; never quite none, because that would mean no limit to some."""
+        return max(0.01, self._deadline - time.monotonic())
+
+    def _too_slow(self) -> bool:
+        return time.monotonic() >= self._deadline
+
+    def _find_known_host(self, paramiko: t.Any) -> t.Any:
+        """A transport to a host that showed a key which is known, else ``None`` with a finding.
+
+        Of a fingerprint nobody can tell the type, so a host is asked for keys of other types before it counts as a stranger.
+        """
+        tried: t.Set[str] = set()
+        stranger: t.Optional[bytes] = None
+        while True:
+            transport = self._shake_hands(paramiko, tried, quiet=stranger is not None)
+            blob = self._blob
+            if transport is not None and blob is not None:
+                if self.known.accepts(blob):
+                    self._show(transport, blob)
+                    return transport
                 transport.close()
+                if stranger is None or blob in self.known.revoked:
+                    stranger = blob
+                    self._show(transport, blob)
+                tried.add(wire_type(blob))
+            elif stranger is None:
+                return None
+            if transport is None or not self.known.fingerprints or blob in self.known.revoked or self._too_slow():
+                if stranger is not None:
+                    self._find_stranger(stranger)
+                return None
+
+    def _show(self, transport: t.Any, blob: bytes) -> None:
+        self.result.update(server=transport.remote_version, host_key=public_line(blob), host_key_fingerprint=fingerprint(blob))
 
     def _find(self, code: str, text: str) -> None:
         self.findings.append(Finding(code, text))
@@ -162,7 +213,7 @@ class Login:
     def _stage(self, stage: str) -> None:
         self.result["stage"] = stage
 
-    def _connect(self) -> t.Optional[socket.socket]:
+    def _connect(self, quiet: bool) -> t.Optional[socket.socket]:
         host, port = self.params["host"], self.params["port"]
         try:
             addresses = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM)
@@ -174,7 +225,7 @@ class Login:
         failures = []
         for family, kind, protocol, dummy, address in addresses:
             connection = socket.socket(family, kind, protocol)
-            connection.settimeout(self.params["login_timeout"])
+            connection.settimeout(self._left())
             try:
                 connection.connect(address)
             except socket.timeout:
@@ -185,30 +236,48 @@ class Login:
                 self.result["address"] = address[0]
                 return connection
             connection.close()
-        self._find(
-            "login_tcp", "No connection to %s: %s Check host, port, that sshd runs, and firewalls in between." % (self.where, sentence("; ".join(failures)))
-        )
+        if not quiet:
+            self._find(
+                "login_tcp",
+                "No connection to %s: %s Check host, port, that sshd runs, and firewalls in between." % (self.where, sentence("; ".join(failures))),
+            )
         return None
 
-    def _check_host(self, transport: t.Any, paramiko: t.Any) -> bool:
+    def _shake_hands(self, paramiko: t.Any, tried: t.Set[str], quiet: bool) -> t.Any:
+        """A transport on which the host has shown a key that is none of the types in ``tried``; the key is in ``_blob``. ``None`` when it shows none."""
+        self._blob = None
+        connection = self._connect(quiet)
+        if connection is None:
+            return None
         self._stage("host_key")
-        self._ask_for_known_type(transport)
-        transport.banner_timeout = self.params["login_timeout"]
+        transport = None
         try:
-            transport.start_client(timeout=self.params["login_timeout"])
-            key = transport.get_remote_server_key()
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            self._find(
-                "login_protocol",
-                "%s does not speak SSH as expected: %s Check port, and that both sides have an algorithm in common." % (self.where, sentence(str(error))),
-            )
-            return False
-        blob = key.asbytes()
-        line = "%s %s" % (key.get_name(), base64.b64encode(blob).decode("ascii"))
-        self.result.update(server=transport.remote_version, host_key=line, host_key_fingerprint=fingerprint(blob))
-        if self.known.accepts(blob):
-            return True
-        shown = "%s %s" % (key.get_name(), fingerprint(blob))
+            transport = paramiko.Transport(connection)
+            self._ask_for_known_type(transport, tried)
+            transport.banner_timeout = self._left()
+            transport.start_client(timeout=self._left())
+            if not transport.initial_kex_done:
+                raise socket.timeout
+            self._blob = transport.get_remote_server_key().asbytes()
+            return transport
+        except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
+            if transport is None:
+                connection.close()
+            else:
+                transport.close()
+            if not quiet:
+                self._find("login_protocol", self._no_ssh(error))
+            return None
+
+    def _no_ssh(self, error: Exception) -> str:
+        if self._too_slow() or isinstance(error, socket.timeout):
+            return "%s accepts connections, but gave no answer in the language of SSH within %d seconds. Check port, or raise login_timeout." % (
+                self.where, self.params["login_timeout"],
+            )  # fmt: skip
+        return "%s does not speak SSH as expected: %s Check port, and that both sides have an algorithm in common." % (self.where, sentence(str(error)))
+
+    def _find_stranger(self, blob: bytes) -> None:
+        shown = "%s %s" % (wire_type(blob), fingerprint(blob))
         if blob in self.known.revoked:
             self._find("host_key_revoked", "The host key of %s (%s) is marked as revoked in known_hosts. Do not log in there." % (self.where, shown))
         elif self.known:
@@ -223,25 +292,26 @@ class Login:
                 "The host key of %s is not known; it shows %s. Compare that on the host itself (ssh-keygen -lf /etc/ssh/ssh_host_…_key.pub), then give it with"
                 " host_key or known_hosts." % (self.where, shown),
             )
-        return False
 
-    def _ask_for_known_type(self, transport: t.Any) -> None:
+    def _ask_for_known_type(self, transport: t.Any, tried: t.Set[str]) -> None:
         """Ask the server for a key of a type that is known, or a host with several keys would look like a stranger."""
         options = transport.get_security_options()
-        names: t.List[str] = []
-        for blob in self.known.blobs:
-            name = blob[4 : 4 + int.from_bytes(blob[:4], "big")].decode("ascii", "replace")
-            names.extend(_SIGNATURES.get(name, (name,)))
-        wanted = [name for name in options.key_types if name in names]
-        if wanted:
-            options.key_types = wanted + [name for name in options.key_types if name not in wanted]
+        known = [wire_type(blob) for blob in self.known.blobs]
+        wanted = [kind for kind in known + [kind for kind in _HOST_KEY_TYPES if kind not in known] if kind not in tried]
+        names = [name for kind in dict.fromkeys(wanted) for name in _SIGNATURES.get(kind, (kind,)) if name in options.key_types]
+        options.key_types = names
 
     def _authenticate(self, transport: t.Any, paramiko: t.Any) -> bool:
         self._stage("authentication")
         user = self.params["user"]
-        transport.auth_timeout = self.params["login_timeout"]
+        transport.auth_timeout = self._left()
         try:
-            left = transport.auth_publickey(user, self._key(paramiko))
+            key = self._key(paramiko)
+        except (paramiko.SSHException, ValueError, TypeError) as error:
+            self._find("login_impossible", "The login at %s was not tried: %s Check key and certificate." % (self.where, sentence(str(error))))
+            return False
+        try:
+            left = transport.auth_publickey(user, key)
         except paramiko.BadAuthenticationType as error:
             self._find(
                 "login_authentication",
@@ -249,6 +319,13 @@ class Login:
             )
             return False
         except (paramiko.SSHException, OSError, EOFError) as error:
+            if self._too_slow():
+                self._find(
+                    "login_authentication",
+                    "%s gave no answer to the login of %s within %d seconds. Look at its load and its name service, or raise login_timeout."
+                    % (self.where, user, self.params["login_timeout"]),
+                )
+                return False
             self._find(
                 "login_authentication",
                 "%s does not accept the key %s for %s: %s Check that its public half is in the authorized_keys of %s, from= and AllowUsers there, and the"
@@ -276,18 +353,22 @@ class Login:
         if self.params["login_command"] is None:
             self.result["succeeded"] = True
             return
-        timeout = self.params["login_timeout"]
         try:
-            channel = transport.open_session(timeout=timeout)
-            channel.settimeout(timeout)
+            channel = transport.open_session(timeout=self._left())
+            channel.settimeout(self._left())
             channel.set_combine_stderr(True)
             channel.exec_command(self.params["login_command"])
-            output = _drain(channel, time.monotonic() + timeout)
+            output = _drain(channel, self._deadline)
             status = channel.recv_exit_status()
-        except socket.timeout:
-            self._find("login_command", "The command did not end on %s within %d seconds. Raise login_timeout, or check the command." % (self.where, timeout))
-            return
+            if status < 0 and self._too_slow():
+                raise socket.timeout
         except (paramiko.SSHException, OSError, EOFError) as error:
+            if self._too_slow() or isinstance(error, socket.timeout):
+                self._find(
+                    "login_command",
+                    "The command did not end on %s within %d seconds. Raise login_timeout, or check the command." % (self.where, self.params["login_timeout"]),
+                )
+                return
             self._find("login_command", "The command could not be run on %s: %s Check command= and the login shell there." % (self.where, sentence(str(error))))
             return
         self.result.update(exit_status=status, output=output)

@@ -30,7 +30,7 @@ options:
     type: str
   owner:
     description:
-      - The user that the file has to belong to, with O(source=disk). Without it, the user that runs the module or C(root).
+      - The user that the file has to belong to, by name or number, with O(source=disk). Without it, the user that runs the module or C(root).
     type: str
   fail_on_findings:
     description:
@@ -62,7 +62,7 @@ options:
     type: path
   login_timeout:
     description:
-      - Seconds for each step of the login.
+      - Seconds that the whole login may take, O(login_command) included.
     type: int
     default: 10
   login_command:
@@ -71,6 +71,7 @@ options:
     type: str
 requirements:
   - cryptography
+  - bcrypt, for a key of OpenSSH's own format with O(passphrase)
   - paramiko, with O(host)
   - boto3, with O(source=aws_secretsmanager) and O(source=aws_ssm)
   - azure-identity and azure-keyvault-secrets, with O(source=azure_keyvault)
@@ -124,8 +125,9 @@ findings:
   description:
     - All that is wrong.
     - Codes about where the key is - V(missing), V(unreadable), V(not_a_file), V(file_permissions), V(file_owner), V(folder_permissions), V(folder_owner).
-    - Codes about the text - V(empty), V(not_a_private_key), V(format_putty), V(format_unknown), V(format_not_allowed), V(damaged),
-      V(line_breaks_lost), V(crlf), V(leading_junk), V(trailing_junk), V(no_final_newline).
+    - Codes about the text - V(empty), V(not_a_private_key), V(format_putty), V(format_unknown), V(format_not_allowed), V(damaged), V(several_keys).
+    - Codes about a key that ssh does not find in its text, or not before OpenSSH 9.6, and that M(sparkflows.mlops.ssh_private_key) rewrites -
+      V(line_breaks_lost), V(lines_joined), V(indented), V(blank_lines), V(crlf), V(leading_junk), V(trailing_junk), V(no_final_newline), V(ed25519_pkcs8).
     - Codes about the key - V(passphrase_needed), V(passphrase_wrong), V(type_not_allowed), V(dsa), V(rsa_too_short), V(fips), V(comment),
       V(public_key_unreadable), V(public_key_mismatch), V(certificate_unreadable), V(certificate_mismatch), V(certificate_kind),
       V(certificate_expired), V(certificate_not_yet_valid).

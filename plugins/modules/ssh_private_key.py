@@ -63,7 +63,8 @@ requirements:
 notes:
   - O(path), O(ca_path) and all that is taken from the environment are those of the controller.
   - The options about the source stay on the controller. The host is given the key alone, over Ansible's own connection.
-  - A line break that is missing at the end of a secret in a vault is appended, because OpenSSH does not read the key without it.
+  - What only keeps OpenSSH from finding the key in its text is mended - blanks and lines before it, indentation, lost or foreign line breaks, an Ed25519
+    key in PKCS #8, which OpenSSH reads since 9.6. The key is written in lines that every OpenSSH reads, and RV(rewritten) says why.
 seealso:
   - module: sparkflows.mlops.ssh_key_check
 """
@@ -124,6 +125,17 @@ previous_fingerprint:
   returned: success
   type: str
   sample: SHA256:oPhBPdEAqBWTaS1v5tOnj5WJpgGrmpZWWmgCKVJYJTE
+rewritten:
+  description:
+    - Why the key was written in another layout than it has at its source, each with C(code) and C(sentence) as M(sparkflows.mlops.ssh_key_check) returns
+      them. Empty when it was not.
+  returned: when a key is placed
+  type: list
+  elements: dict
+  sample:
+    - code: crlf
+      sentence: "The secret sparkflows/ssh of AWS Secrets Manager has the line ends of Windows, which ssh does not read in this format. Convert it with:
+        sed -i 's/\\r$//' FILE"
 findings:
   description: All that is wrong with the key, each with C(code) and C(sentence), as M(sparkflows.mlops.ssh_key_check) returns it.
   returned: when the key is refused
@@ -135,7 +147,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_file import KeyFile
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import fingerprint, parse_public_key, policy_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import policy_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_public_key import fingerprint, parse_public_key
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import source_argument_spec
 
 

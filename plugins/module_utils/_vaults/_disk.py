@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import stat
 import typing as t
 
@@ -69,28 +70,53 @@ class Disk(Vault):
                 "file_permissions",
                 "%s has the mode %s, so others than its owner have access; ssh refuses such a key. Run: chmod 600 %s" % (self.what, _mode(info), self.path),
             )
-        owner = self.params.get("owner")
-        accepted = [owner] if owner else sorted({_name_of(os.geteuid()), "root"})
-        if _name_of(info.st_uid) not in accepted:
+        accepted = self._accepted()
+        if info.st_uid not in accepted:
             self._find(
-                "file_owner", "%s belongs to %s instead of %s. Give it to its user with chown." % (self.what, _name_of(info.st_uid), " or ".join(accepted))
+                "file_owner",
+                "%s belongs to %s instead of %s. Give it to its user with chown."
+                % (self.what, _name_of(info.st_uid), " or ".join(sorted(map(_name_of, accepted)))),
             )
         # A link can be replaced in its folder, and its target in another.
-        for folder in dict.fromkeys(os.path.dirname(path) for path in (self.path, os.path.realpath(self.path))):
-            self._look_at_folder(folder, accepted)
+        places = [os.path.dirname(path) for path in (self.path, os.path.realpath(self.path))]
+        for folder in dict.fromkeys(places):
+            self._look_at_folder(folder, accepted, 0o022)
+        # Group-writable folders further up are usual where each user has a group of his own.
+        for folder in dict.fromkeys(above for place in places for above in _above(place) if above not in places):
+            self._look_at_folder(folder, accepted, 0o002)
 
-    def _look_at_folder(self, folder: str, accepted: t.List[str]) -> None:
+    def _accepted(self) -> t.List[int]:
+        """The users who may own the file: ``owner``, by name or number, else who runs this and root."""
+        owner = self.params.get("owner")
+        if not owner:
+            return list(dict.fromkeys([os.geteuid(), 0]))
+        try:
+            return [pwd.getpwnam(owner).pw_uid]
+        except KeyError:
+            if re.fullmatch(r"[0-9]{1,10}", owner):
+                return [int(owner)]
+            raise Problem("owner is %s, but %s has no such user. Correct it, or run the task on the host that has the file." % (owner, here())) from None
+
+    def _look_at_folder(self, folder: str, accepted: t.List[int], strange: int) -> None:
         about = os.stat(folder)
-        if about.st_mode & 0o022 and not about.st_mode & stat.S_ISVTX:
+        if about.st_mode & strange and not about.st_mode & stat.S_ISVTX:
             self._find(
                 "folder_permissions",
                 "The folder %s has the mode %s, so others than its owner can replace the key. Run: chmod go-w %s" % (folder, _mode(about), folder),
             )
-        if _name_of(about.st_uid) not in accepted + ["root"]:
-            self._find("folder_owner", "The folder %s belongs to %s, who can replace the key. Give it to %s." % (folder, _name_of(about.st_uid), accepted[0]))
+        if about.st_uid not in accepted + [0]:
+            self._find(
+                "folder_owner", "The folder %s belongs to %s, who can replace the key. Give it to %s." % (folder, _name_of(about.st_uid), _name_of(accepted[0]))
+            )
 
     def _find(self, code: str, sentence: str) -> None:
         self.findings.append((code, sentence))
+
+
+def _above(folder: str) -> t.Iterator[str]:
+    while folder != os.path.dirname(folder):
+        folder = os.path.dirname(folder)
+        yield folder
 
 
 def _mode(info: os.stat_result) -> str:

@@ -98,6 +98,17 @@ def test_a_key_that_no_service_could_use(place, key):
     assert [finding["code"] for finding in result["findings"]] == ["passphrase_needed"]
 
 
+def test_a_key_that_only_ssh_does_not_find_is_mended(place, key, tmp_path):
+    path = key("one")
+    good = path.read_bytes()
+    assert place(path)["rewritten"] == []
+    path.write_bytes(b"\n" + good.replace(b"\n", b"\r\n"))
+    for options in (("--check",), ()):
+        result = place(path, *options)
+        assert (result["changed"], [finding["code"] for finding in result["rewritten"]]) == (False, ["crlf", "leading_junk"])
+    assert (tmp_path / "home" / ".ssh" / "key").read_bytes() == good
+
+
 def test_what_the_host_is_told(key, monkeypatch):
     """No credential of a vault, no option about the source: the place, the key and its public half."""
     path = key("one")

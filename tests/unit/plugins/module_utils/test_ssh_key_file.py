@@ -55,6 +55,17 @@ def test_file_and_folder_are_for_the_owner_alone(dest, umask):
     assert place(dest)["changed"] is False
 
 
+def test_a_folder_further_up_that_anybody_can_write(dest, tmp_path):
+    dest.parent.parent.mkdir()
+    dest.parent.parent.chmod(0o777)
+    expected = "The folder %s/home, above the key, has the mode 0777, so anybody could replace the key. Run: chmod o-w %s/home" % (tmp_path, tmp_path)
+    assert refusal(dest) == expected
+    dest.parent.mkdir(mode=0o700)
+    assert refusal(dest) == expected
+    dest.parent.parent.chmod(0o1777)
+    assert place(dest)["changed"] is True
+
+
 def test_a_mode_that_let_others_in_is_repaired(dest):
     dest.parent.mkdir(parents=True, mode=0o700)
     dest.write_bytes(b"one\n")

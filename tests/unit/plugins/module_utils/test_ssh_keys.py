@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import pwd
 import struct
@@ -18,7 +19,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa, x25519
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import Policy, examine, parse_certificate, policy_of
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import Policy, examine, policy_of
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_public_key import parse_certificate
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import obtain, source_argument_spec
 
 PASSPHRASE = "CANARY-passphrase"
@@ -44,11 +46,11 @@ def made(tmp_path_factory):
 
 
 def codes(report):
-    return [finding.code for finding in report.findings]
+    return [finding.code for finding in report.layout + report.findings]
 
 
 def sentences(report):
-    return [finding.sentence for finding in report.findings]
+    return [finding.sentence for finding in report.layout + report.findings]
 
 
 def pem(key, form=serialization.PrivateFormat.PKCS8, passphrase=None):
@@ -56,13 +58,13 @@ def pem(key, form=serialization.PrivateFormat.PKCS8, passphrase=None):
     return key.private_bytes(serialization.Encoding.PEM, form, encryption)
 
 
-def container(blob, private, cipher=b"none"):
+def container(blob, private, cipher=b"none", kdf=b"none", options=b""):
     """An OpenSSH private key around given parts."""
 
     def field(data):
         return struct.pack(">I", len(data)) + data
 
-    data = b"openssh-key-v1\0" + field(cipher) + field(b"none") + field(b"") + struct.pack(">I", 1) + field(blob) + field(private)
+    data = b"openssh-key-v1\0" + field(cipher) + field(kdf) + field(options) + struct.pack(">I", 1) + field(blob) + field(private)
     lines = textwrap.wrap(base64.b64encode(data).decode(), 70)
     return "\n".join(["-----BEGIN OPENSSH PRIVATE KEY-----", *lines, "-----END OPENSSH PRIVATE KEY-----", ""]).encode()
 
@@ -144,14 +146,14 @@ def no_keys(made):
         "certificate": (certificate, "not_a_private_key", "is an SSH certificate and no private key"),
         "x509": (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "not_a_private_key", "is a PEM file with a certificate and no private key"),
         "ansible vault": (b"$ANSIBLE_VAULT;1.1;AES256\n3132\n", "not_a_private_key", "is encrypted with Ansible Vault"),
-        "json": (b'{"private_key": "x"}', "not_a_private_key", "Name the field that holds the key with secret_field."),
+        "json": (b'{"private_key": "x"}', "not_a_private_key", "with the fields 'private_key'. Name the field that holds the key with secret_field."),
+        "json with a key": (json.dumps({"key": path.read_text(), "user": "x"}).encode(), "not_a_private_key", "with the fields 'key', 'user'. Name the field"),
+        "half of json": (b'{"private_key": "x', "not_a_private_key", "what looks like JSON and cannot be read as JSON"),
         "base64": (base64.b64encode(path.read_bytes()), "not_a_private_key", "encoded with base64 once more"),
         "text": (b"hunter2\n", "not_a_private_key", "it has no line -----BEGIN"),
         "ssh.com": (b"---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nAAAA\n", "format_unknown", "SSH Communications"),
         "other": (b"-----BEGIN ANY PRIVATE KEY-----\nAAAA\n-----END ANY PRIVATE KEY-----\n", "format_unknown", "of a kind that ssh does not know"),
         "cut": (path.read_bytes()[:200], "damaged", "the line -----END OPENSSH PRIVATE KEY----- is missing"),
-        "one line": (path.read_bytes().replace(b"\n", b" "), "line_breaks_lost", "without its line breaks"),
-        "literal": (path.read_bytes().replace(b"\n", b"\\n"), "line_breaks_lost", "without its line breaks"),
         "huge": (b"x" * 70000, "not_a_private_key", "is larger than any private key"),
         "binary": (bytes(range(256)), "not_a_private_key", "it has no line -----BEGIN"),
     }
@@ -171,6 +173,11 @@ def test_changed_bytes_are_found(made):
         lines = made(name, *GOOD[name][0]).read_bytes().splitlines(keepends=True)
         shorter = b"".join(lines[:2] + lines[3:])
         assert codes(examine(shorter, WHAT, Policy())) == ["damaged"], name
+    one = made("ed25519", "-t", "ed25519").read_bytes()
+    for text in (one.replace(b"\n", b" "), one.replace(b"\n", b"\\n")):
+        lost = examine(text, WHAT, Policy())
+        assert (codes(lost), lost.findings, lost.text) == (["line_breaks_lost"], [], one)
+        assert "without its line breaks" in sentences(lost)[0]
     no_base64 = b"-----BEGIN OPENSSH PRIVATE KEY-----\n!\n-----END OPENSSH PRIVATE KEY-----\n"
     for content in (container(b"", b""), container(b"\0\0\0\7ssh-rsa", b"", b"aes"), no_base64):
         assert codes(examine(content, WHAT, Policy(), passphrase="x")) == ["damaged"]
@@ -184,18 +191,18 @@ def test_the_text_around_a_key(made):
         content.replace(b"\n", b"\r\n"): ["crlf"],
         b"\xef\xbb\xbf" + content: ["leading_junk"],
         b"my key:\n" + content: ["leading_junk"],
-        content + b"done": ["trailing_junk"],
-        content + content: ["trailing_junk"],
+        content + b"done\n": [],
+        content[:-1] + b"done\n": ["trailing_junk"],
         content.rstrip(b"\n"): ["no_final_newline"],
-        b"x\r\n" + content.replace(b"\n", b"\r\n") + b"y": ["crlf", "leading_junk", "trailing_junk"],
-        b"\n\n" + content + b"\n\n": [],
+        b"x\r\n" + content.replace(b"\n", b"\r\n") + b"y": ["crlf", "leading_junk"],
+        b"\n\n" + content + b"\n\n": ["leading_junk"],
     }
     for text, expected in cases.items():
         report = examine(text, WHAT, Policy(), on_disk=True)
         assert codes(report) == expected
         assert (report.text, report.type) == (content, "ed25519"), "what is around it does not hide the key"
     assert examine(content.rstrip(b"\n"), WHAT, Policy()).findings == [], "vaults drop the last line break; it is appended"
-    assert "another key" in sentences(examine(content * 2, WHAT, Policy()))[0]
+    assert "another private key" in sentences(examine(content * 2, WHAT, Policy()))[0]
 
 
 def test_policy(made):
@@ -240,7 +247,7 @@ def _dsa_blob(key):
 def test_keys_of_hardware_tokens():
     name = b"sk-ssh-ed25519@openssh.com"
     blob = b"".join(struct.pack(">I", len(part)) + part for part in (name, b"\1" * 32, b"ssh:"))
-    report = examine(container(blob, b"x" * 8), WHAT, Policy())
+    report = examine(container(blob, b"x" * 8 + blob), WHAT, Policy())
     assert (codes(report), report.type, report.bits) == (["type_not_allowed"], "sk-ed25519", 256)
     unknown = struct.pack(">I", 3) + b"new"
     assert sentences(examine(container(unknown, b""), WHAT, Policy())) == [
@@ -273,6 +280,23 @@ def certify(made, folder, key, *arguments):
     public.write_bytes(key.with_suffix(".pub").read_bytes())
     keygen("-q", "-s", ca, "-I", "id", "-n", "me", *arguments, public)
     return (folder / "c-cert.pub").read_text()
+
+
+def test_keys_of_hardware_tokens_with_a_passphrase():
+    name = b"sk-ssh-ed25519@openssh.com"
+    blob = b"".join(struct.pack(">I", len(part)) + part for part in (name, b"\1" * 32, b"ssh:"))
+    policy = Policy(allowed_types=("sk-ed25519",))
+    assert examine(container(blob, b"x" * 8 + blob), WHAT, policy).findings == []
+    locked = container(blob, b"x" * 64, b"aes256-ctr", b"bcrypt", struct.pack(">I", 16) + b"s" * 16 + struct.pack(">I", 4))
+    assert codes(examine(locked, WHAT, policy)) == ["passphrase_needed"]
+    assert codes(examine(locked, WHAT, policy._replace(unattended=True))) == ["passphrase_needed"]
+    assert codes(examine(locked, WHAT, policy, passphrase="x")) == ["passphrase_wrong"]
+
+
+def test_an_endless_key_derivation_is_not_begun(made):
+    blob = examine(made("ed25519", "-t", "ed25519").read_bytes(), WHAT, Policy()).blob
+    slow = container(blob, b"x" * 64, b"aes256-ctr", b"bcrypt", struct.pack(">I", 16) + b"s" * 16 + struct.pack(">I", 2**31))
+    assert sentences(examine(slow, WHAT, Policy(), passphrase="x"))[0].startswith("The file /k is encrypted with 2147483648 rounds of bcrypt, which cannot be")
 
 
 @pytest.mark.parametrize("name", ["ed25519", "rsa3072", "ecdsa256"])
@@ -397,6 +421,36 @@ def test_permissions_are_not_looked_at_when_told_so(folder):
     (folder / "key").chmod(0o644)
     defaults = {name: option.get("default") for name, option in source_argument_spec().items()}
     assert obtain(dict(defaults, path=str(folder / "key"), check_permissions=False)).findings == []
+
+
+def test_a_folder_further_up_that_anybody_can_write(folder):
+    below = folder / "open" / "closed"
+    below.mkdir(parents=True)
+    for one in (below, below.parent):
+        one.chmod(0o755)
+    (below / "key").write_bytes(b"x")
+    (below / "key").chmod(0o600)
+    assert from_disk(below / "key").findings == []
+    below.parent.chmod(0o777)
+    [(code, text)] = from_disk(below / "key").findings
+    assert (code, text) == (
+        "folder_permissions",
+        "The folder %s/open has the mode 0777, so others than its owner can replace the key. Run: chmod go-w %s/open" % (folder, folder),
+    )
+    below.parent.chmod(0o1777)
+    assert from_disk(below / "key").findings == []
+    below.parent.chmod(0o775)
+    assert from_disk(below / "key").findings == [], "as usual where each user has a group of his own"
+
+
+def test_an_owner_by_number(folder):
+    (folder / "key").write_bytes(b"x")
+    (folder / "key").chmod(0o600)
+    assert from_disk(folder / "key", owner=str(os.geteuid())).findings == []
+    assert "file_owner" in [code for code, dummy in from_disk(folder / "key", owner=str(os.geteuid() + 1)).findings]
+    with pytest.raises(Problem) as caught:
+        from_disk(folder / "key", owner="no-such-user")
+    assert str(caught.value).startswith("owner is no-such-user, but ")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

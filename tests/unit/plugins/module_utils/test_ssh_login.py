@@ -20,8 +20,9 @@ import pytest
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_check import run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import parse_public_key, policy_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import policy_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_login import KnownKeys, login_argument_spec, read_known_hosts
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_public_key import parse_public_key
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import source_argument_spec
 
 
@@ -197,6 +198,74 @@ def test_what_does_not_speak_ssh(login, http_server):
         assert time.monotonic() - start < 10
 
 
+def dripping(greeting):
+    """A server that says `greeting` and then a byte now and then; returns its port and a function that ends it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def serve():
+        with contextlib.suppress(OSError):
+            connection = listener.accept()[0]
+            with connection:
+                connection.sendall(greeting)
+                while not over.wait(0.2):
+                    connection.sendall(b"x")
+
+    threading.Thread(target=serve, daemon=True).start()
+    return listener.getsockname()[1], lambda: (over.set(), listener.close())
+
+
+@pytest.mark.parametrize("greeting", [b"", b"SSH-2.0-slow\r\n\0\0\x07\xfc", b"welcome\r\n"])
+def test_a_server_that_drips(login, greeting):
+    port, end = dripping(greeting)
+    start = time.monotonic()
+    result = login(port=port, login_timeout=2)
+    end()
+    assert time.monotonic() - start < 5
+    assert result["findings"] == [
+        {
+            "code": "login_protocol",
+            "sentence": "127.0.0.1 port %d accepts connections, but gave no answer in the language of SSH within 2 seconds."
+            " Check port, or raise login_timeout." % port,
+        }
+    ]
+
+
+def test_a_server_that_stops_in_mid_login(login, server, monkeypatch):
+    for name, code in (("check_auth_publickey", "login_authentication"), ("check_channel_exec_request", "login_command")):
+        with monkeypatch.context() as patch:
+            patch.setattr(_Interface, name, lambda *dummy: time.sleep(6) or False)
+            start = time.monotonic()
+            result = login(login_timeout=2, login_command="true")
+            assert time.monotonic() - start < 5.5
+        assert codes(result) == [code]
+        assert "within 2 seconds" in result["findings"][0]["sentence"]
+
+
+def test_the_fingerprint_of_one_of_several_host_keys(login, keys, server):
+    rsa = keys["host-rsa"].with_suffix(".pub").read_text().rpartition(" ")[0]
+    result = login(host_key=[keygen("-lf", keys["host-rsa"]).split()[1]], login_command="true")
+    assert (result["findings"], result["login"]["succeeded"], result["login"]["host_key"]) == ([], True, rsa)
+    stranger = login(host_key=[keygen("-lf", keys["stranger"]).split()[1]])
+    assert codes(stranger) == ["host_key_mismatch"]
+    assert "shows ssh-ed25519 " + keygen("-lf", keys["host"]).split()[1] in stranger["findings"][0]["sentence"]
+
+
+def test_certificates_that_do_not_fit_keep_all_findings(login, keys, server, tmp_path):
+    def certified(name):
+        (tmp_path / "c.pub").write_bytes(keys[name].with_suffix(".pub").read_bytes())
+        keygen("-q", "-s", keys["stranger"], "-I", "id", "-n", "me", tmp_path / "c.pub")
+        return (tmp_path / "c-cert.pub").read_text()
+
+    assert login(certificate=certified("ed25519"))["login"]["stage"] in ("authentication", "command")
+    attempts = len(server.attempts)
+    for certificate, code in ((certified("rsa"), "certificate_mismatch"), ("junk", "certificate_unreadable"), ("ssh-ed25519 AAAA", "certificate_unreadable")):
+        result = login(certificate=certificate, allowed_types=["rsa"])
+        assert codes(result) == ["type_not_allowed", code, "login_impossible"]
+        assert result["findings"][-1]["sentence"].endswith("was not tried, because certificate cannot be used.")
+    assert len(server.attempts) == attempts
+
+
 def test_authentication(login, keys, server):
     result = login(key="stranger")
     assert (codes(result), result["login"]["stage"]) == (["login_authentication"], "authentication")
@@ -263,6 +332,18 @@ def test_without_the_library(login, monkeypatch):
     with pytest.raises(Problem) as caught:
         login()
     assert str(caught.value).startswith("host, which asks for a login, needs the Python package paramiko, which ")
+
+
+@pytest.mark.parametrize("mark", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\xa0"])
+def test_what_only_python_takes_for_a_line_end_or_a_blank(mark, tmp_path):
+    blob = "AAAAC3NzaC1lZDI1NTE5AAAAIGc0VZ1bH0xVYhRNLyb2JzOXKsFa5rAhyPrUNCsPS4Lr"
+    text = "# comment%sone ssh-ed25519 %s\ntwo ssh-ed25519 %s c%sd\nthree%sssh-ed25519 %s\n" % (mark, blob, blob, mark, mark, blob)
+    (tmp_path / "known").write_text(text)
+    for name in ("one", "two", "three"):
+        known = KnownKeys([], [], [])
+        read_known_hosts(text, name, 22, known)
+        found = subprocess.run(["ssh-keygen", "-F", name, "-f", tmp_path / "known"], capture_output=True, check=False).returncode == 0
+        assert bool(known) is found is (name == "two")
 
 
 def hashed(name):
