@@ -52,7 +52,11 @@ class Run:
 
 
 class Operator:
-    """Runs playbooks of the collection against the scenario's hosts."""
+    """Runs playbooks of the collection against the scenario's hosts, with the tooling's ansible-playbook and the checkout unless told otherwise."""
+
+    def __init__(self, program: Path | str = "ansible-playbook", environment: dict[str, str] | None = None) -> None:
+        self.program = str(program)
+        self.environment = environment or {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
 
     def play(self, playbook: str, *arguments: str, fails: bool = False, **variables: Any) -> Run:
         """Run a playbook of the collection (`site`), or of the scenario (`remove.yml`), with extra variables.
@@ -62,13 +66,12 @@ class Operator:
         name = str(SCENARIO / playbook) if playbook.endswith(".yml") else f"sparkflows.mlops.{playbook}"
         result = subprocess.run(
             [
-                "ansible-playbook", name, "-i", str(ROOT / "molecule" / "inventory"), "-i", str(SCENARIO / "inventory" / "hosts.yml"),
+                self.program, name, "-i", str(ROOT / "molecule" / "inventory"), "-i", str(SCENARIO / "inventory" / "hosts.yml"),
                 *arguments, "-e", json.dumps(variables),
             ],
             cwd=ROOT,
             env={
-                **os.environ,
-                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                **self.environment,
                 "ANSIBLE_INJECT_FACT_VARS": "false",
                 "ANSIBLE_FORCE_COLOR": "false",
                 "ANSIBLE_NOCOLOR": "true",

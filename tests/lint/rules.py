@@ -261,7 +261,7 @@ def support_table_is_true(root: Path) -> Iterator[str]:
         for path in (root / "molecule").glob("*/inventory/hosts.yml")
         for system, release in re.findall(r"\b(debian|ubuntu|rocky)-([0-9.]+)\b", path.read_text())
     }
-    cores = _cores(root / "tests" / "gates")
+    cores = _cores(root / "testbed" / "cores.py")
     rows = re.findall(r"^\| *((?:Debian|Ubuntu|RHEL|Rocky|Amazon Linux|ansible-core)[^|]*?) *\|(.*)\|$", readme.read_text(), re.MULTILINE)
     if not rows:
         yield "README.md: there is no support table"
@@ -270,14 +270,14 @@ def support_table_is_true(root: Path) -> Iterator[str]:
             continue
         core = re.fullmatch(r"ansible-core ([0-9.]+)", name)
         if core and core[1] not in cores:
-            yield f"README.md: {name} is called tested, but tests/gates runs {', '.join(sorted(cores))} only"
+            yield f"README.md: {name} is called tested, but testbed/cores.py knows {', '.join(sorted(cores))} only"
         if not core and name not in hosts:
             yield f"README.md: {name} is called tested, but no Molecule scenario runs on it"
 
 
-def _cores(gates: Path) -> set[str]:
-    """The ansible-core versions that the sanity gate runs, read from the program without running it."""
-    for node in ast.parse(gates.read_text()).body:
+def _cores(cores: Path) -> set[str]:
+    """The ansible-core versions that the scenario `cores` runs, read from the program without running it."""
+    for node in ast.parse(cores.read_text()).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "CORES":
             return set(ast.literal_eval(node.value))
     return set()

@@ -171,7 +171,7 @@ def test_documents_state_locked_versions(tree: Tree) -> None:
 
 def test_support_table_is_true(tree: Tree) -> None:
     table = "| Debian 13 | tested |\n| Ubuntu 24.04 | not tested |\n| ansible-core 2.16 | tested |\n"
-    files = {"molecule/default/inventory/hosts.yml": "hosts: debian-13\n", "tests/gates": 'CORES = {"2.16": ("3.11",)}\n', "README.md": table}
+    files = {"molecule/default/inventory/hosts.yml": "hosts: debian-13\n", "testbed/cores.py": 'CORES = {"2.16": ("3.11",)}\n', "README.md": table}
     root = tree(files)
     assert list(rules.support_table_is_true(root)) == []
     tree({"README.md": "| Debian 12 | tested |\n| ansible-core 2.17 | tested |\n"})
