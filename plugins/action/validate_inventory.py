@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("roles", "groups"))
+    _VALID_ARGS = frozenset(("roles", "groups", "derived"))
 
     def run(self, tmp=None, task_vars=None):
         task_vars = task_vars or {}
@@ -38,9 +38,11 @@ class ActionModule(ActionBase):
         options = {role: _role_options(role) for role in self._task.args["roles"]}
         secret = {option for role in options.values() for option, spec in role.items() if spec.get("type") == "raw"}
         given, unresolved, origins = self._given_values(options, secret, task_vars)
-        variables = validation.Variables(options, given, unresolved, origins, set(task_vars) - _own_names(options))
+        groups = task_vars.get("groups", {})
+        names = set(task_vars) - _own_names(options)
+        variables = validation.Variables(options, given, unresolved, origins, names, self._task.args.get("derived") or (), groups.get("all", ()))
         # A role on its own stands among variables of others, whose names may begin like its own.
-        problems = site.missing_groups(task_vars.get("groups", {}), self._task.args.get("groups") or [])
+        problems = site.missing_groups(groups, self._task.args.get("groups") or [])
         problems += validation.problems(variables, self._find, near=self._task._role is not None)
 
         result["problems"] = problems

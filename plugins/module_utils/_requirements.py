@@ -130,7 +130,7 @@ def check_python(text: str, version: str) -> None:
 
 def installed(site_packages: str) -> dict[str, str]:
     """The distributions in a site-packages folder: versions by normalized name, read from folder names alone."""
-    found = {}
+    found: dict[str, str] = {}
     try:
         names = os.listdir(site_packages)
     except FileNotFoundError:

@@ -28,6 +28,11 @@ options:
     type: list
     elements: str
     default: []
+  derived:
+    description: Variables of these roles that a playbook fills in where the inventory leaves them empty, so that nothing is said of that.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 attributes:

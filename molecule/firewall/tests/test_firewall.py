@@ -87,13 +87,13 @@ RIGHT = {"enabled": True, "backend": "auto", "ports": [8086], "sources": ["192.0
 # What is wrong on which host, and what is said about it.
 WRONG: list[dict[str, tuple[dict[str, Any], list[str]]]] = [
     {
-        "nftables": ({"enabled": "yes"}, ["firewall_enabled must be true or false, not a text."]),
-        "ufw": ({"sources": "192.0.2.1"}, ['firewall_sources must be a list, such as ["192.0.2.10"].']),
+        "nftables": ({"enabled": "yes"}, ["firewall_enabled must be true or false, but it is the text 'yes'."]),
+        "ufw": ({"sources": "192.0.2.1"}, ["firewall_sources must be a list, but it is the text '192.0.2.1'."]),
         # Not wrong, but off: nothing is said and nothing done.
         "firewalld": ({"enabled": False}, []),
     },
     {
-        "nftables": ({"ssh_ports": [0]}, ["firewall_ssh_ports: '0' is no port; give a number from 1 to 65535."]),
+        "nftables": ({"ssh_ports": [0]}, ["firewall_ssh_ports: entry 1 is '0', but a port was expected."]),
         "ufw": ({"sources": []}, ["firewall_sources is empty, which would open nothing to anybody."]),
         "firewalld": ({"backend": "ufw"}, ["firewall_backend is ufw, but firewalld is active and would have the last word."]),
     },
@@ -104,31 +104,38 @@ WRONG: list[dict[str, tuple[dict[str, Any], list[str]]]] = [
             ["remove it: /usr/sbin/ufw delete allow proto tcp from 192.0.2.7 to any port 9000."],
         ),
         "firewalld": (
+            {"ports": ["20-30"], "ssh_ports": [2222]},
+            ["firewall_ports: port 22 is among them, but it is a port of SSH (Ansible connects to it)."],
+        ),
+    },
+    {
+        "nftables": ({"enabled": False}, []),
+        "ufw": ({"enabled": False}, []),
+        "firewalld": (
             {
-                "ports": [0, "http", "5100-5001", "70000", "20-30", 2222],
+                "ports": [0, "http", "5100-5001", "70000", 2222],
                 "sources": ["client", "10.1.2.3/8", "0.0.0.0/0", "300.1.1.1", "fe80::1%eth0", "10.0.0.0/255.0.0.0"],
                 "ssh_ports": [2222],
             },
             [
-                "firewall_ports: '0' is no port; give a number from 1 to 65535 or a range such as 5001-5100.",
-                "firewall_ports: 'http' is no port;",
-                "firewall_ports: '70000' is no port;",
-                "firewall_ports: the range 5100-5001 ends before it begins; give 5001-5100.",
-                "firewall_ports: port 22 is among them, but it is a port of SSH (Ansible connects to it).",
-                "firewall_ports: port 2222 is among them, but it is a port of SSH (firewall_ssh_ports names it).",
-                "firewall_sources: 'client' is neither an address nor a network;",
-                "firewall_sources: 10.1.2.3/8 is an address within 10.0.0.0/8; give 10.0.0.0/8, or 10.1.2.3 for that host alone.",
-                "firewall_sources: 0.0.0.0/0 is everybody",
-                "firewall_sources: '300.1.1.1' is neither",
-                "firewall_sources: 'fe80::1%eth0' is neither",
-                "firewall_sources: '10.0.0.0/255.0.0.0' is neither",
+                "firewall_ports: entry 1 is '0', but a port from 1 to 65535 or a range such as 5001-5100 was expected.",
+                "firewall_ports: entry 2 is 'http', but a port",
+                "firewall_ports: entry 3 is 5100-5001, which ends before it begins; give 5001-5100.",
+                "firewall_ports: entry 4 is '70000', but a port",
+                "firewall_ports has port 2222, but firewall_ssh_ports names it as a port of SSH.",
+                "firewall_sources: entry 1 is 'client', but an address or a network",
+                "firewall_sources: entry 2 is 10.1.2.3/8, an address within 10.0.0.0/8; give 10.0.0.0/8, or 10.1.2.3 for that host alone.",
+                "firewall_sources: entry 3 is 0.0.0.0/0, which is everybody",
+                "firewall_sources: entry 4 is '300.1.1.1', but",
+                "firewall_sources: entry 5 is 'fe80::1%eth0', but",
+                "firewall_sources: entry 6 is '10.0.0.0/255.0.0.0', but",
             ],
         ),
     },
 ]
 
 
-@pytest.mark.parametrize("wrong", WRONG, ids=["types", "values", "what only the host can tell"])
+@pytest.mark.parametrize("wrong", WRONG, ids=["types", "values", "what only the host can tell", "lists"])
 def test_wrong_input_is_refused(operator, world: World, before: dict[str, str], wrong: dict[str, tuple[dict[str, Any], list[str]]]) -> None:
     variables = {f"firewall_{name}": "{{ wrong[inventory_hostname].%s }}" % name for name in RIGHT}
     run = operator.play("open.yml", fails=True, wrong={host: {**RIGHT, **values} for host, (values, dummy) in wrong.items()}, **variables)

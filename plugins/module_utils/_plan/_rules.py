@@ -143,6 +143,16 @@ def host_or_nothing() -> Rule:
     return Rule(lambda name, value: _unless(value == "" or is_host(value), name, value, "a host's name, an IP address or nothing"))
 
 
+def user(expected: str) -> Rule:
+    """A user's or a group's name, as useradd takes them."""
+    return shape(r"[a-z_][a-z0-9_-]{0,30}", expected + ", such as mlflow")
+
+
+def region(or_nothing: bool = False) -> Rule:
+    """A region of AWS, or whatever another S3 calls its own."""
+    return shape(r"[a-z0-9-]%s" % ("*" if or_nothing else "+"), "a region's name, such as eu-central-1%s" % (", or nothing" if or_nothing else ""))
+
+
 def port() -> Rule:
     """A TCP port."""
     return between(1, 65535)
@@ -167,10 +177,19 @@ def is_url(text: str, schemes: t.Sequence[str] = ("http", "https"), login: bool 
     return parts.scheme in schemes and bool(host) and is_host(str(host)) and given_port != 0 and (login or "@" not in parts.netloc)
 
 
-def url(or_nothing: bool = False, login: bool = True, schemes: t.Sequence[str] = ("http", "https"), example: str = "http://127.0.0.1:5000") -> Rule:
-    """A URL; without ``login`` none that carries a user's name or password, which would be read where the URL is."""
+def url(or_nothing: bool = False, login: bool = True, plain: bool = False, example: str = "http://127.0.0.1:5000") -> Rule:
+    """A URL of HTTP.
+
+    :param login: it may carry a user's name and password, which are read wherever the URL is.
+    :param plain: host, port and a path of harmless characters only.
+    """
+    harmless = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+(?:/[A-Za-z0-9._~/-]*)?\Z" if plain else "")
+
+    def fits(value: str) -> bool:
+        return is_url(value, login=login) and harmless.match(value) is not None
+
     expected = "a URL%s, such as %s%s" % ("" if login else " without a login", example, ", or nothing" if or_nothing else "")
-    return Rule(lambda name, value: _unless((or_nothing and value == "") or is_url(value, schemes, login), name, value, expected))
+    return Rule(lambda name, value: _unless((or_nothing and value == "") or fits(value), name, value, expected))
 
 
 def s3_uri(or_nothing: bool = False) -> Rule:
@@ -184,18 +203,18 @@ def s3_uri(or_nothing: bool = False) -> Rule:
     return Rule(lambda name, value: _unless((or_nothing and value == "") or fits(value), name, value, expected))
 
 
-def secret(least: int = 0, most: int = 0, characters: str = "", advice: str = "") -> Rule:
+def secret(least: int = 0, most: int = 0, character: str = "", characters: str = "characters", advice: str = "") -> Rule:
     """A text of one line that is never shown.
 
     :param least: least number of characters; at 0 it may be empty.
     :param most: greatest number of characters, 0 for any.
-    :param characters: what it may be made of: a regular expression for one character and its name, such as V([ -~] printable ASCII characters).
+    :param character: a regular expression for one of the characters that it may be made of.
+    :param characters: what these are called.
     :param advice: where to take a good one from.
     """
-    one, _, kind = characters.partition(" ")
-    allowed = re.compile("(?:%s)*\\Z" % one) if one else None
+    allowed = re.compile("(?:%s)*\\Z" % character) if character else None
     length = "%d to %d" % (least, most) if least and most else "at least %d" % least if least else "at most %d" % most if most else ""
-    expected = "a text of %s" % ("%s %s on one line" % (length, kind or "characters") if length else "one line")
+    expected = "a text of %s" % ("%s %s on one line" % (length, characters) if length else "one line")
 
     def fault(value: t.Any) -> str:
         if not isinstance(value, str):
@@ -247,7 +266,7 @@ def each(rule: Rule) -> Rule:
 
 
 def texts(rule: t.Optional[Rule] = None) -> Rule:
-    """A list of texts of one line, each of which may have a rule of its own."""
+    """A list of texts of one line, each of which may have a rule of its own. A number stands for its digits."""
     of_each = rule or one_line()
 
     def judged(name: str, value: t.Any) -> list[str]:
@@ -256,7 +275,8 @@ def texts(rule: t.Optional[Rule] = None) -> Rule:
         found = []
         for number, entry in enumerate(value, 1):
             where = "%s: entry %d" % (name, number)
-            found += of_each.judge(where, entry) if isinstance(entry, str) else ["%s must be a text; put quotes around it." % where]
+            good = isinstance(entry, (str, int, float)) and not isinstance(entry, bool)
+            found += of_each.judge(where, str(entry)) if good else ["%s must be a text; put quotes around it." % where]
         return found
 
     return Rule(judged)

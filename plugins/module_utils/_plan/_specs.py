@@ -71,14 +71,14 @@ def wrong_values(options: Options, given: t.Mapping[str, t.Any]) -> dict[str, li
     return found
 
 
-def _wrong(name: str, spec: t.Mapping[str, t.Any], value: t.Any, top: bool = True) -> list[str]:
+def _wrong(name: str, spec: t.Mapping[str, t.Any], value: t.Any, top: bool = True, element: bool = False) -> list[str]:
     kind = spec.get("type", "str")
     if value is None:
         hint = "Write '' for an empty text, or take the line out to have the default."
         return ["%s is given without a value (null). %s" % (name, hint)] if top and not spec.get("required") else []
     if kind not in _EXPECTED:
         return []
-    if not _fits(kind, value):
+    if not _fits(kind, value) and not (element and _fits_as_element(kind, value)):
         hint = " On the command line use JSON: -e '{\"%s\": %s}'." % (name, "true" if kind == "bool" else "5000")
         return [
             "%s must be %s, but it is %s.%s" % (name, _EXPECTED[kind], _seen(value), hint if top and kind in ("bool", "int") and isinstance(value, str) else "")
@@ -90,7 +90,7 @@ def _wrong(name: str, spec: t.Mapping[str, t.Any], value: t.Any, top: bool = Tru
         for number, entry in enumerate(value, 1):
             named = entry.get("name") if isinstance(entry, t.Mapping) else None
             where = "%s: %s" % (name, shown(named) if named and isinstance(named, str) else "entry %d" % number)
-            found += ["%s is given without a value (null)." % where] if entry is None else _wrong(where, of_each, entry, False)
+            found += ["%s is given without a value (null)." % where] if entry is None else _wrong(where, of_each, entry, False, True)
         return found
     if choices and value not in choices:
         return ["%s is %s; it must be one of %s." % (name, _seen(value), ", ".join(map(str, choices)))]
@@ -126,6 +126,12 @@ def _fits(kind: str, value: t.Any) -> bool:
     if kind == "dict":
         return isinstance(value, t.Mapping)
     return isinstance(value, str)
+
+
+def _fits_as_element(kind: str, value: t.Any) -> bool:
+    """Within a list no template depends on whether 8086 or V("8086") is given."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return (kind in ("str", "path") and number) or (kind == "int" and isinstance(value, str) and value.isdigit())
 
 
 def _seen(value: t.Any) -> str:

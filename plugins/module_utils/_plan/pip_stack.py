@@ -84,13 +84,24 @@ def lock_paths(settings: Settings) -> list[str]:
     return paths + [os.path.join(LOCKS, extra + ".txt") if extra in OWN_EXTRAS else extra for extra in settings["pip_stack_extras"]]
 
 
+def pins(settings: Settings) -> t.Optional[t.AbstractSet[str]]:
+    """The names of all distributions in the stack, None where a lock can't be used."""
+    if _lock_problems(lock_paths(settings), _PYTHON):
+        return None
+    return set(_requirements.parse_lock("\n".join(map(_read, lock_paths(settings))), _requirements.marker_environment(_PYTHON)))
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as stream:
+        return stream.read()
+
+
 def _lock_problems(paths: list[str], python: str) -> list[str]:
     """Sentences for locks that are missing, hold a pin without a digest, are made for another Python, or pin one thing twice."""
     contents = []
     for path in paths:
         try:
-            with open(path, encoding="utf-8") as stream:
-                contents.append(stream.read())
+            contents.append(_read(path))
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
             return [

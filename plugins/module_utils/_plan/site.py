@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _inventory
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Settings
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import mlflow_server, mlops_agent, pip_stack, ssh_access
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Settings, shown
 
 
 def missing_groups(groups: t.Container[str], expected: t.Iterable[str]) -> list[str]:
@@ -23,15 +24,78 @@ def missing_groups(groups: t.Container[str], expected: t.Iterable[str]) -> list[
     ]
 
 
-def problems(settings: Settings, roles: t.Container[str]) -> list[str]:
+def problems(settings: Settings, roles: t.Container[str], hosts: t.Container[str]) -> list[str]:
     """Sentences for what does not go together between the roles of one host.
 
     :param settings: the settings of all these roles.
     :param roles: their names; a host need not have them all.
+    :param hosts: the inventory's hosts.
     """
-    return (
-        _inventory.token_errors(settings)
-        + _inventory.sparkflows_errors(settings)
-        + _inventory.port_conflicts(settings)
-        + _inventory.deployment_errors(settings.get("mlops_agent_deployments"), settings)
-    )
+    found = _port_problems(settings, roles) + _stale_defaults(settings, roles)
+    if "mlflow_server" in roles and "pip_stack" in roles:
+        found += _driver_problems(settings)
+    if "ssh_access" in roles:
+        found += ssh_access.unknown_targets(settings, hosts)
+    return found
+
+
+def _port_problems(settings: Settings, roles: t.Container[str]) -> list[str]:
+    """Ports that are taken twice, or lie within the range that is kept for models."""
+    ports = [pair for role, module in (("mlflow_server", mlflow_server), ("mlops_agent", mlops_agent)) if role in roles for pair in module.ports(settings)]
+    found = [
+        "%s and %s are both %d; give each a port of its own." % (one, other, port)
+        for (one, port), (other, same) in itertools.combinations(ports, 2)
+        if port == same
+    ]
+    kept = mlops_agent.model_ports(settings) if "mlops_agent" in roles else None
+    if kept:
+        found += [
+            "%s is %d, which lies in the range kept for models (%d to %d); move one of them." % (name, port, kept[0], kept[1])
+            for name, port in ports
+            if kept[0] <= port <= kept[1]
+        ]
+    return found
+
+
+class _Follower(t.NamedTuple):
+    """A variable whose default assumes the default of another role's variable."""
+
+    role: str
+    option: str
+    default: str
+    leader_role: str
+    leader: str
+    followed: t.Callable[[t.Any], str]
+
+
+_FOLLOWERS = (
+    _Follower("pip_stack", "pip_stack_python", "/opt/sparkflows/python/current/bin/python3.7", "python", "python_prefix", "{}/current/bin/python3.7".format),
+    _Follower("mlflow_server", "mlflow_server_stack", "/opt/sparkflows/stack/current", "pip_stack", "pip_stack_prefix", "{}/current".format),
+    _Follower("mlops_agent", "mlops_agent_stack", "/opt/sparkflows/stack/current", "pip_stack", "pip_stack_prefix", "{}/current".format),
+    _Follower("mlops_agent", "mlops_agent_jdk_home", "/opt/sparkflows/jdk/current", "jdk", "jdk_prefix", "{}/current".format),
+    _Follower("mlops_agent", "mlops_agent_tracking_uri", "http://127.0.0.1:5000", "mlflow_server", "mlflow_server_port", "http://127.0.0.1:{}".format),
+)
+
+
+def _stale_defaults(settings: Settings, roles: t.Container[str]) -> list[str]:
+    """Defaults that no longer fit because what they assume was changed on the same host."""
+    found = []
+    for role, option, default, leader_role, leader, followed in _FOLLOWERS:
+        if role not in roles or leader_role not in roles or {settings[role + "_state"], settings[leader_role + "_state"]} != {"present"}:
+            continue
+        wanted = followed(settings[leader])
+        if settings[option] == default != wanted:
+            found.append("%s is %s, but %s is still %s. Set it to %s." % (leader, shown(settings[leader]), option, default, shown(wanted)))
+    return found
+
+
+def _driver_problems(settings: Settings) -> list[str]:
+    """PostgreSQL without its driver, where the locks of the stack that the server runs in can be read."""
+    if not mlflow_server.postgresql(settings) or settings["pip_stack_state"] == "absent":
+        return []
+    if settings["mlflow_server_stack"] != settings["pip_stack_prefix"] + "/current":
+        return []
+    pins = pip_stack.pins(settings)
+    if pins is None or any(name.startswith("psycopg2") for name in pins):
+        return []
+    return ["mlflow_server_backend_store is postgresql, but the stack has no psycopg2. Add postgresql to pip_stack_extras."]

@@ -11,7 +11,18 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _specs, jdk, pip_stack, python, site
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import (
+    _specs,
+    firewall,
+    jdk,
+    mlflow_server,
+    mlops_agent,
+    pip_stack,
+    python,
+    site,
+    sparkflows,
+    ssh_access,
+)
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Settings, shown
 
 
@@ -26,6 +37,11 @@ ROLES = {
     "jdk": Role(jdk.problems, jdk.controller_files),
     "python": Role(python.problems, python.controller_files),
     "pip_stack": Role(pip_stack.problems),
+    "mlflow_server": Role(mlflow_server.problems),
+    "mlops_agent": Role(mlops_agent.problems, mlops_agent.controller_files),
+    "firewall": Role(firewall.problems),
+    "ssh_access": Role(ssh_access.problems),
+    "sparkflows": Role(sparkflows.problems, sparkflows.controller_files),
 }
 
 
@@ -33,7 +49,8 @@ class Variables(t.NamedTuple):
     """What is known of a host's variables.
 
     ``options`` are the roles' options by role, ``given`` the values that could be worked out, ``unresolved`` a sentence for each that could
-    not, ``origins`` the templates that values come from, ``names`` all variables of the host that are not the roles' own.
+    not, ``origins`` the templates that values come from, ``names`` all variables of the host that are not the roles' own, ``derived`` the
+    options that a playbook fills in where they are empty, ``hosts`` the inventory's hosts.
     """
 
     options: t.Mapping[str, _specs.Options]
@@ -41,6 +58,8 @@ class Variables(t.NamedTuple):
     unresolved: t.Mapping[str, str]
     origins: t.Mapping[str, str]
     names: t.Iterable[str]
+    derived: t.Iterable[str] = ()
+    hosts: t.Container[str] = ()
 
 
 def settings_of(variables: Variables) -> dict[str, t.Any]:
@@ -66,6 +85,7 @@ def problems(variables: Variables, find: t.Callable[[str, str], bool], near: boo
     settings = settings_of(variables)
     # What has a sentence already is judged as if it were not given, and no second sentence is made of it.
     settings.update((option, options[option].get("default")) for option in refused)
+    settings.update((option, None) for option in variables.derived if option in settings and not settings[option])
     found += [sentence for option, sentence in _specs.missing_variables(options, settings).items() if option not in refused]
     further: list[str] = []
     for role in variables.options:
@@ -75,7 +95,7 @@ def problems(variables: Variables, find: t.Callable[[str, str], bool], near: boo
         for option, path in ROLES[role].controller_files(settings):
             if not find(role, path):
                 further.append("%s is '%s', but there is no such file on the controller. Correct it, or put the file there." % (option, shown(path)))
-    further += site.problems(settings, variables.options)
+    further += site.problems(settings, variables.options, variables.hosts)
     mentioned = re.compile(r"\b(?:%s)\b" % "|".join(map(re.escape, sorted(refused)))) if refused else None
     found += [sentence for sentence in further if not mentioned or not mentioned.search(sentence)]
     return [_with_origin(sentence, variables.origins) for sentence in found]

@@ -35,7 +35,7 @@ def validate(folder, variables, groups=("mlflow_hosts", "sparkflows_hosts", "sco
 
 
 def test_a_good_inventory_passes_and_shows_no_secret(tmp_path):
-    code, output = validate(tmp_path, {"mlflow_server_port": 5000, "jdk_prefix": "/srv/{{ 'jdk' }}"})
+    code, output = validate(tmp_path, {"mlflow_server_port": 5000, "jdk_prefix": "/srv/{{ 'jdk' }}", "mlops_agent_jdk_home": "{{ jdk_prefix }}/current"})
     assert code == 0, output
     assert "/srv/jdk" in output
     assert SECRET not in output
