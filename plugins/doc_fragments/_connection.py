@@ -30,7 +30,9 @@ options:
     type: bool
     default: true
   timeout:
-    description: Seconds to wait for each single answer.
+    description:
+      - Seconds that each single request may take as a whole, from looking up the host to the last byte of the answer.
+      - A download may take longer as long as it brings at least 10 kB a second.
     type: int
     default: 30
 notes:

@@ -20,9 +20,9 @@ options:
     required: true
   sparkflows_token:
     description:
-      - Personal access token, as the user profile of Sparkflows makes one.
-      - Sparkflows takes tokens only when C(fire.cors.enable=true) and C(fire.security.csrf.enable=false) stand in its
-        C(conf/application.properties).
+      - Personal access token, as the user profile of Sparkflows makes one. Its duration is given in days there.
+      - Sparkflows makes tokens only when its configuration C(module.enableTokenGeneration) is V(true), and takes them only when
+        C(fire.cors.enable=true) and C(fire.security.csrf.enable=false) stand in its C(conf/application.properties).
       - Without it the environment variable E(SPARKFLOWS_TOKEN) of the host where the module runs is read.
     type: str
   sparkflows_username:
@@ -40,7 +40,8 @@ options:
       - How to log in.
       - V(token) sends O(sparkflows_token) with each request, which costs no request of its own.
       - V(oauth) asks for an access token with O(sparkflows_username) and O(sparkflows_password) first. Since Sparkflows 3.3.11 a user
-        has one such token at a time, so that plays that run at the same time with the same user can log each other out.
+        has one such token at a time, so that plays that run at the same time with the same user can log each other out. A login that ended
+        so is made again, once for each request.
       - V(session) logs in as the login page does, with a cookie.
       - V(auto) takes V(token) when there is one. Otherwise it takes V(oauth), and V(session) where the server does not offer that.
         A token that is refused is an error and not a reason to try another way.
@@ -57,7 +58,8 @@ options:
   retries:
     description:
       - How often a request is tried again when no answer came, or the answer says that the server is not ready.
-      - Only what cannot happen twice is tried again, which is reading, and what was refused before it was sent.
+      - Only what cannot happen twice is tried again, which is reading, what was refused before it was sent, and what the server did not carry
+        out because it had too many requests. A C(Retry-After) of up to a minute is kept.
     type: int
     default: 3
   retry_delay:

@@ -15,19 +15,38 @@ import http.client
 import json
 import os
 import re
-import shutil
 import socket
 import ssl
 import time
 import typing as t
 import urllib.error
 import urllib.parse
+import zlib
 
 from ansible.module_utils import urls
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import (
+    MAX_WORDS,
+    decoded,
+    excerpt,
+    parsed,
+    retry_after,
+    scrubbed,
+    sentence,
+    server_words,
+    shown_location,
+    unzipped,
+)
+from ansible_collections.sparkflows.mlops.plugins.module_utils._deadlines import Clock, within
 
 #: An answer beyond this many bytes is refused instead of filling the memory of the host.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+#: A download may take longer than ``timeout`` as long as it brings this many bytes a second.
+MIN_BYTES_PER_SECOND = 10000
+#: What a server may ask for with Retry-After, in seconds, and get.
+MAX_PAUSE = 60.0
 
+_MAX_ERROR_BYTES = 1024 * 1024
+_BLOCK = 1 << 16
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -47,10 +66,15 @@ class HttpError(ClientError):
 
     ``status`` is the HTTP status, or ``None`` when no answer came; ``code`` the server's own word for the
     error, where it gives one (``RESOURCE_DOES_NOT_EXIST``, ``port_taken``); ``reason`` the server's message, or the
-    place that a redirect leads to. ``may_pass`` is true for a failure that can be over a moment later.
+    place that a redirect leads to. ``may_pass`` is true for a failure that can be over a moment later, ``unsent`` when the
+    server has certainly not acted on the request; ``pause`` is for how many seconds the server asks to be left alone;
+    ``location`` where a redirect leads to, as the server wrote it: never to be shown, as it may hold a session.
     """
 
     may_pass = False
+    unsent = False
+    pause = 0.0
+    location = ""
 
     def __init__(self, message: str, status: t.Optional[int] = None, code: str = "", reason: str = "") -> None:
         super().__init__(message)
@@ -62,14 +86,15 @@ class HttpError(ClientError):
 class Answer:
     """An answer with a 2xx status. ``elapsed`` is in seconds, from sending until the body was read."""
 
-    def __init__(self, status: int, body: bytes, elapsed: float) -> None:
+    def __init__(self, status: int, body: bytes, elapsed: float, content_type: str = "") -> None:
         self.status = status
         self.body = body
         self.elapsed = elapsed
+        self.content_type = content_type
 
     @property
     def text(self) -> str:
-        return self.body.decode("utf-8", "replace")
+        return decoded(self.body, self.content_type)
 
 
 def connection_argument_spec() -> dict[str, t.Any]:
@@ -85,12 +110,6 @@ def connection_argument_spec() -> dict[str, t.Any]:
 def connection_options(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The connection options out of a module's parameters, as keyword arguments of :class:`Client`."""
     return {name: params[name] for name in connection_argument_spec()}
-
-
-def sentence(text: str) -> str:
-    """``text`` on one line and with a full stop."""
-    text = " ".join(_CONTROL.sub(" ", text).split())
-    return text if not text or text[-1] in ".!?" else text + "."
 
 
 def check_base_url(url: str, option: str) -> str:
@@ -119,7 +138,8 @@ class Client:
 
     ``what`` names the server in errors ("the tracking server"), ``option`` is the module option that holds its
     address and ``credentials`` names the options to check when it asks for a login. A request is tried again
-    up to ``retries`` times only where that cannot do a thing twice: a GET, or a connection that was refused.
+    up to ``retries`` times only where that cannot do a thing twice: a GET, a connection that was refused, or a server that
+    asks to be left alone for a while. ``timeout`` is for one try as a whole, in seconds.
     """
 
     def __init__(
@@ -164,6 +184,7 @@ class Client:
             use_proxy=use_proxy,
             follow_redirects="none",
             use_netrc=False,
+            decompress=False,  # done here, where its size is bounded
             http_agent="sparkflows.mlops",
         )
 
@@ -199,11 +220,11 @@ class Client:
         if not answer.body.strip():
             return None
         try:
-            return json.loads(answer.body.decode("utf-8"))
+            return parsed(answer.text)
         except ValueError:
             raise self._error(
                 "%s at %s answered %s %s with something that is not JSON (%s). Check that %s is its address and not that of another service."
-                % (_capital(self.what), self.url, method, _bare(path), _excerpt(answer.text), self.option),
+                % (_capital(self.what), self.url, method, _bare(path), excerpt(self.scrubbed(answer.text)), self.option),
                 status=answer.status,
             ) from None
 
@@ -226,10 +247,11 @@ class Client:
             try:
                 return self._once(method, path, data, headers, self.timeout if timeout is None else timeout, into)
             except _Passing as passing:
-                if left <= 0 or not (method == "GET" or passing.unsent):
-                    raise passing.error from None
+                error = passing.error
+                if left <= 0 or error.pause > MAX_PAUSE or not (method == "GET" or error.unsent):
+                    raise error from None
             left -= 1
-            time.sleep(self.retry_delay)
+            time.sleep(max(self.retry_delay, error.pause))
 
     def _once(
         self,
@@ -240,60 +262,91 @@ class Client:
         timeout: float,
         into: t.Optional[t.BinaryIO],
     ) -> Answer:
-        start = time.monotonic()
+        clock = Clock(timeout)
+        sent = dict(self._headers, **(headers or {}))
         try:
-            response = self._opener.open(
-                method, self.url + path, data=data, headers=dict(self._headers, **(headers or {})), timeout=timeout
-            )
-            with response:
-                if into is None:
-                    body = response.read(MAX_ANSWER_BYTES + 1)
-                else:
-                    body = b""
-                    into.seek(0)
-                    into.truncate()
-                    shutil.copyfileobj(response, into, 1 << 20)
-                if len(body) <= MAX_ANSWER_BYTES and response.length:
-                    raise http.client.IncompleteRead(body, response.length)
-        except urllib.error.HTTPError as error:
-            with error:
-                failure = self._refusal(method, path, error)
-            if failure.status in (502, 503, 504):
-                raise _Passing(failure) from None
+            return within(clock, lambda: self._exchange(method, path, data, sent, timeout, into, clock))
+        except _Refused as refused:
+            failure = self._refusal(method, path, refused)
+            if failure.status in (429, 502, 503, 504):
+                raise _Passing(failure, unsent=failure.status == 429, pause=retry_after(refused.headers.get("Retry-After"))) from None
             raise failure from None
-        except (OSError, http.client.HTTPException, ValueError, urls.ConnectionError, urls.MissingModuleError) as error:
+        except _TooMuch:
+            what = "more than %d MiB" % (MAX_ANSWER_BYTES >> 20)
+            raise self._error("%s at %s sent %s to %s %s." % (_capital(self.what), self.url, what, method, _bare(path))) from None
+        except (OSError, http.client.HTTPException, ValueError, zlib.error, urls.ConnectionError, urls.MissingModuleError) as error:
             cause = _cause(error)
             failure = self._error(self._unanswered(cause, timeout))
-            if isinstance(cause, ssl.SSLError) or not isinstance(cause, (OSError, http.client.HTTPException)):
+            if isinstance(cause, ssl.SSLError) or not isinstance(cause, (OSError, http.client.HTTPException, zlib.error)):
                 raise failure from None
             raise _Passing(failure, unsent=isinstance(cause, ConnectionRefusedError)) from None
-        if len(body) > MAX_ANSWER_BYTES:
-            raise self._error("%s at %s sent more than %d MiB to %s %s." % (_capital(self.what), self.url, MAX_ANSWER_BYTES >> 20, method, _bare(path)))
-        return Answer(response.status, body, time.monotonic() - start)
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        data: t.Optional[bytes],
+        headers: t.Mapping[str, str],
+        timeout: float,
+        into: t.Optional[t.BinaryIO],
+        clock: Clock,
+    ) -> Answer:
+        """Send a request and read its answer, however slowly that goes: the caller ends the wait."""
+        start = time.monotonic()
+        try:
+            response = self._opener.open(method, self.url + path, data=data, headers=headers, timeout=timeout)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _Refused(error) from None
+        with response:
+            body = bytearray()
+            if into is None:
+                for block in _blocks(response):
+                    body += block
+                    if len(body) > MAX_ANSWER_BYTES:
+                        raise _TooMuch
+            else:
+                with clock.unless_over():
+                    into.seek(0)
+                    into.truncate()
+                due = MIN_BYTES_PER_SECOND * timeout
+                for block in _blocks(response):
+                    with clock.unless_over():
+                        into.write(block)
+                    due -= len(block)
+                    if due <= 0:
+                        due = MIN_BYTES_PER_SECOND * timeout
+                        clock.extend(timeout)
+            return Answer(response.status, bytes(body), time.monotonic() - start, response.headers.get("Content-Type") or "")
+
+    def scrubbed(self, text: str) -> str:
+        """``text`` without the secrets that were given to this client."""
+        return scrubbed(text, self._secrets)
 
     def _error(self, message: str, **kwargs: t.Any) -> HttpError:
-        for secret in self._secrets:
-            message = message.replace(secret, "***")
-            kwargs = {key: value.replace(secret, "***") if isinstance(value, str) else value for key, value in kwargs.items()}
-        return HttpError(message, **kwargs)
+        kwargs = {key: self.scrubbed(value) if isinstance(value, str) else value for key, value in kwargs.items()}
+        return HttpError(self.scrubbed(message), **kwargs)
 
-    def _refusal(self, method: str, path: str, error: urllib.error.HTTPError) -> HttpError:
-        status = error.code
+    def _words(self, text: str) -> tuple[str, str]:
+        """The code and the words of a server's answer about an error, in a length that can be shown."""
+        code, reason = (self.scrubbed(words) for words in server_words(text))
+        return code, reason if len(reason) <= MAX_WORDS else reason[:MAX_WORDS].rstrip() + "…"
+
+    def _refusal(self, method: str, path: str, refused: _Refused) -> HttpError:
+        status = refused.status
         where = "%s at %s" % (_capital(self.what), self.url)
         asked = "%s %s" % (method, _bare(path))
         if 300 <= status < 400:
-            location = (error.headers.get("Location") or "an unnamed place").partition("?")[0]
-            return self._error(
+            location = shown_location(refused.headers.get("Location") or "")
+            redirect = self._error(
                 "%s answered %s to %s and points to %s. Redirects are not followed: if that is its new address, set %s to it; if it is a login page, check %s."
                 % (where, status, asked, location, self.option, self.credentials),
                 status=status,
                 reason=location,
             )
-        try:
-            body = error.read(1024 * 1024)
-        except (OSError, http.client.HTTPException):
-            body = b""
-        code, reason = _server_words(body)
+            redirect.location = refused.headers.get("Location") or ""
+            return redirect
+        code, reason = self._words(refused.text)
         said = " It says: %s" % sentence(reason) if reason else ""
         if status == 401:
             problem = "does not accept the credentials" if "Authorization" in self._headers else "asks for a login"
@@ -321,48 +374,69 @@ class Client:
             return "%s cannot be reached over TLS: %s Check that it speaks https at all and that %s has the right port." % (where, sentence(why), self.option)
         if isinstance(cause, (socket.timeout, TimeoutError)):
             return "%s did not answer within %g seconds. Check that it is well and that no firewall is in between, or raise timeout." % (where, timeout)
-        if isinstance(cause, (ConnectionResetError, BrokenPipeError, http.client.HTTPException)):
+        if isinstance(cause, (ConnectionResetError, BrokenPipeError, http.client.HTTPException, zlib.error)):
             return "%s closed the connection without a usable answer. Check that %s names its port, and says https where it uses TLS." % (where, self.option)
         why = os.strerror(cause.errno) if isinstance(cause, OSError) and cause.errno else str(cause)
         return "%s cannot be reached: %s Check %s and the proxy settings." % (where, sentence(why), self.option)
 
 
 class _Passing(Exception):
-    """A failure that may pass. ``unsent``: the server has certainly not seen the request."""
+    """A failure that may pass. ``unsent``: the server has certainly not acted on the request."""
 
-    def __init__(self, error: HttpError, unsent: bool = False) -> None:
+    def __init__(self, error: HttpError, unsent: bool = False, pause: float = 0.0) -> None:
         super().__init__(str(error))
-        error.may_pass = True
+        error.may_pass, error.unsent, error.pause = True, unsent, pause
         self.error = error
-        self.unsent = unsent
+
+
+class _Refused(Exception):
+    """An answer with another status than 2xx, read as far as its words are of interest."""
+
+    def __init__(self, error: urllib.error.HTTPError) -> None:
+        super().__init__(error.code)
+        self.status = error.code
+        self.headers = error.headers
+        body = b""
+        try:
+            for block in _blocks(error.fp, "identity"):
+                body += block
+                if len(body) > _MAX_ERROR_BYTES:
+                    break
+        except (OSError, http.client.HTTPException, ValueError, AttributeError):
+            pass  # what came before it broke off will do
+        if (error.headers.get("Content-Encoding") or "").lower() == "gzip":
+            body = unzipped(body, _MAX_ERROR_BYTES)
+        self.text = decoded(body, error.headers.get("Content-Type") or "")
+
+
+class _TooMuch(Exception):
+    """The answer is larger than anything that is due."""
+
+
+def _blocks(response: t.Any, encoding: t.Optional[str] = None) -> t.Iterator[bytes]:
+    """The body of an answer in small pieces, unzipped where it is zipped; raises what reading it raises when it is cut short."""
+    encoding = encoding or (response.headers.get("Content-Encoding") or "identity").lower()
+    zipped = zlib.decompressobj(31) if encoding in ("gzip", "x-gzip") else None
+    # A buffer of its own: with read() the size of a chunk, and so the memory, would be the server's choice.
+    buffer = bytearray(_BLOCK)
+    while True:
+        count = response.readinto(buffer)
+        if not count:
+            break
+        block = bytes(buffer[:count])
+        while zipped is not None and block:
+            yield zipped.decompress(block, _BLOCK)
+            block = zipped.unconsumed_tail
+        if zipped is None:
+            yield block
+    if response.length or (zipped is not None and not zipped.eof):
+        raise http.client.IncompleteRead(b"")
 
 
 def _cause(error: BaseException) -> BaseException:
     while isinstance(error, urllib.error.URLError) and isinstance(error.reason, BaseException):
         error = error.reason
     return error
-
-
-def _server_words(body: bytes) -> tuple[str, str]:
-    """The code and message of an error answer: MLflow's flat shape, the agent's nested one, OAuth's, else plain text."""
-    text = body.decode("utf-8", "replace").strip()
-    try:
-        answer = json.loads(text)
-    except ValueError:
-        return "", "" if text.startswith("<") else text[:300]
-    if isinstance(answer, dict):
-        nested = answer.get("error")
-        if isinstance(nested, dict):
-            return str(nested.get("code", "")), str(nested.get("message", ""))
-        if "error_description" in answer:
-            return str(nested or ""), str(answer["error_description"])
-        return str(answer.get("error_code", "")), str(answer.get("message") or nested or "")
-    return "", text[:300]
-
-
-def _excerpt(text: str) -> str:
-    text = " ".join(_CONTROL.sub(" ", text).split())
-    return "it begins with '%s'" % (text[:60] + ("…" if len(text) > 60 else ""))
 
 
 def _bare(path: str) -> str:

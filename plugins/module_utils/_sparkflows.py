@@ -16,13 +16,14 @@ from __future__ import annotations
 import base64
 import datetime
 import json
-import re
 import time
 import typing as t
 import urllib.parse
 from http.cookiejar import CookieJar
 
 from ansible.module_utils.basic import env_fallback
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_answers as answers
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import excerpt, parsed, sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import (
     Answer,
     Client,
@@ -30,17 +31,18 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._http import (
     HttpError,
     connection_argument_spec,
     connection_options,
-    sentence,
 )
 
 CONFIGURATIONS = "/api/v1/configurations"
+
+_Failure = t.TypeVar("_Failure", bound=HttpError)
 
 # What a server has as long as nobody changed it.
 _OAUTH_CLIENT_SECRET = "secret"  # noqa: S105 - the documented default
 # Where Spring puts the value that a writing request has to repeat, see
 # https://docs.spring.io/spring-security/reference/servlet/exploits/csrf.html
 _XSRF_COOKIE, _XSRF_HEADER = "XSRF-TOKEN", "X-XSRF-TOKEN"
-_PAGE = re.compile(rb"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+_INVALID_TOKEN = "invalid_token"  # noqa: S105 - RFC 6750's word
 
 
 def sparkflows_argument_spec() -> dict[str, t.Any]:
@@ -60,11 +62,16 @@ def sparkflows_argument_spec() -> dict[str, t.Any]:
     )
 
 
+class LoginRefused(HttpError):
+    """The server does not accept the login, whatever it says that with."""
+
+
 class Sparkflows(Client):
     """One Sparkflows server.
 
-    Logs in before the first request that needs it. ``scheme`` says how: ``token``, ``oauth`` or ``session``, ``None``
-    before. ``requests`` counts what was sent. Every failure is an :class:`HttpError` with a sentence for the admin.
+    Logs in before the first request that needs it, and once more when a login by password ends in between. ``scheme`` says how: ``token``,
+    ``oauth`` or ``session``, ``None`` before. ``requests`` counts what was sent. Every failure is an :class:`HttpError` with a sentence for
+    the admin, and an answer that says error is a failure whatever its status.
     """
 
     def __init__(self, params: t.Mapping[str, t.Any]) -> None:
@@ -102,33 +109,59 @@ class Sparkflows(Client):
         retries: t.Optional[int] = None,
         into: t.Optional[t.BinaryIO] = None,
         login: bool = True,
+        json_due: bool = True,
+        empty_allowed: t.Optional[bool] = None,
+        judged: bool = True,
+        states: t.Container[str] = (),
     ) -> Answer:
-        """As in :class:`Client`, logged in unless ``login`` is false."""
+        """As in :class:`Client`, logged in unless ``login`` is false.
+
+        An answer that is none is an :class:`HttpError`: a page, nothing at all where ``empty_allowed`` is false (as it is for a GET),
+        and a body that says error, unless ``judged`` is false because the body is somebody's data. See `_sparkflows_answers.verdict`.
+        """
         if login:
             self.login()
-        sent = dict(headers or {}, **({} if method == "GET" else self._xsrf()))
+
+        def ask() -> Answer:
+            sent = dict(headers or {}, **({} if method == "GET" else self._xsrf()))
+            try:
+                answer = super(Sparkflows, self).request(method, path, data, sent, timeout, retries, into)
+            except HttpError as error:
+                raise self._explained(error, method, path) from None
+            if into is None:
+                empty = method != "GET" if empty_allowed is None else empty_allowed
+                found = answers.verdict(answer.text, json_due, empty, states)
+                if found is not None and (judged or found == answers.LOGIN_PAGE):
+                    raise self._judged(found, answer, method, path)
+            return answer
+
         try:
-            answer = super().request(method, path, data, sent, timeout, retries, into)
-        except HttpError as error:
-            raise self._explained(error, method, path) from None
-        if _PAGE.match(answer.body):
-            raise self._error(
-                "Sparkflows at %s answered %s %s with an HTML page where data were expected, as a login page or another service does."
-                " Check sparkflows_url and %s."
-                % (self.url, method, _bare(path), self._login_options()),
-                status=answer.status,
-            )
-        return answer
+            return ask()
+        except LoginRefused:
+            # The request was refused for its login, so that it can be sent again; a user has one OAuth login at a time.
+            if not login or self.scheme not in ("oauth", "session"):
+                raise
+        self._login_by(self.scheme)
+        return ask()
 
     def value(self, method: str, path: str, body: t.Any = None, **kwargs: t.Any) -> t.Any:
         """As :meth:`json`, for the calls that answer with plain text in some releases: the text when it is not JSON."""
         data = None if body is None else json.dumps(body).encode("utf-8")
         headers = {} if body is None else {"Content-Type": "application/json"}
-        text = self.request(method, path, data, headers, **kwargs).text.strip()
+        text = self.request(method, path, data, headers, **dict({"json_due": False}, **kwargs)).text.strip()
         try:
-            return json.loads(text)
+            return parsed(text)
         except ValueError:
             return text
+
+    def is_known(self, path: str) -> bool:
+        """Whether the server treats this login otherwise than one that it cannot know, when it forbids a GET of ``path`` to it."""
+        stranger = {"token": {"token": "no.such.token"}, "oauth": {"Authorization": "Bearer no-such-token"}}
+        try:
+            super().request("GET", path, headers=stranger.get(str(self.scheme), {"Cookie": "JSESSIONID=none"}))
+        except HttpError as error:
+            return error.status is not None and error.status < 500 and error.status not in (403, 429)
+        return False
 
     def _once(self, *args: t.Any) -> Answer:
         left = self._earliest - time.monotonic()
@@ -159,6 +192,7 @@ class Sparkflows(Client):
         self._login_by(schemes[-1])
 
     def _login_by(self, scheme: str) -> None:
+        self._cookies.clear()
         {"token": self._by_token, "oauth": self._by_oauth, "session": self._by_session}[scheme]()
         self.scheme = scheme
 
@@ -174,17 +208,21 @@ class Sparkflows(Client):
         self._secrets.append(basic)
         try:
             answer = self._form("/oauth/token", {"Authorization": "Basic " + basic}, grant_type="password")
-            token = (self.decode(answer, "POST", "/oauth/token") or {})["access_token"]
-        except (KeyError, TypeError):
-            raise self._error("Sparkflows at %s answered POST /oauth/token without an access_token." % self.url, status=200) from None
+            told = self.decode(answer, "POST", "/oauth/token")
+            token = told.get("access_token") if isinstance(told, dict) else None
+            if not isinstance(token, str) or not token:
+                code, words = self._words(answer.text) if isinstance(told, dict) and answers.says_error(told) else ("", "")
+                raise self._error(
+                    "Sparkflows at %s answered POST /oauth/token without an access_token.%s" % (self.url, _said(words)), status=200, code=code, reason=words
+                )
         except HttpError as error:
             if error.code == "invalid_grant":
                 raise self._error(self._wrong_password(error), status=error.status, code=error.code) from None
             if error.status == 401:
                 message = "Sparkflows at %s does not accept the OAuth client (401 to POST /oauth/token)." % self.url
-                raise self._error(message + " Check oauth_client_id and oauth_client_secret." + _said(error), status=401, code=error.code) from None
+                raise self._error(message + " Check oauth_client_id and oauth_client_secret." + _said(error.reason), status=401, code=error.code) from None
             raise
-        self._authorize("Bearer", str(token))
+        self._authorize("Bearer", token)
 
     def _by_session(self) -> None:
         try:
@@ -205,13 +243,15 @@ class Sparkflows(Client):
 
     def _post_login(self) -> None:
         try:
-            self._form("/login", self._xsrf())
+            answer = self._form("/login", self._xsrf())
         except HttpError as error:
-            if error.status in (301, 302, 303) and not _is_login(error.reason):
+            if error.status in (301, 302, 303) and not _is_login(error.location):
                 return
-            if error.status == 401 or (error.status in (301, 302, 303) and _is_login(error.reason)):
+            if error.status == 401 or (error.status in (301, 302, 303) and _is_login(error.location)):
                 raise self._error(self._wrong_password(error), status=error.status) from None
             raise
+        if answers.verdict(answer.text, False, True) in (answers.LOGIN_PAGE, answers.ERROR, answers.BAD_TOKEN):
+            raise self._error(self._wrong_password(HttpError("", status=answer.status)), status=answer.status)
 
     def _visit_login(self) -> None:
         try:
@@ -232,7 +272,7 @@ class Sparkflows(Client):
 
     def _wrong_password(self, error: HttpError) -> str:
         where = "/oauth/token" if error.code else "/login"
-        said = _said(error) if error.code else ""
+        said = _said(error.reason) if error.code else ""
         return "Sparkflows at %s does not accept the user name and password (%s to POST %s). Check sparkflows_username and sparkflows_password.%s" % (
             self.url, error.status, where, said,
         )  # fmt: skip
@@ -246,23 +286,68 @@ class Sparkflows(Client):
         """``error`` in words that know Sparkflows."""
         asked = "%s %s" % (method, _bare(path))
         message = str(error)
-        if error.status == 401:
-            message = "Sparkflows at %s does not accept %s (401 to %s). %s%s" % (self.url, self._shown_login(), asked, self._advice(), _said(error))
-        elif error.status is not None and 300 <= error.status < 400 and _is_login(error.reason):
+        if error.status is not None and 300 <= error.status < 400 and _is_login(error.location):
             message = "Sparkflows at %s sends %s to its login page (%d), so it does not accept %s. %s" % (
                 self.url, asked, error.status, self._shown_login(), self._advice(),
             )  # fmt: skip
-        elif error.status == 403:
+            return self._refused_login(message, error)
+        denied = answers.means_bad_token(error.reason)
+        if error.status == 401 or error.code == _INVALID_TOKEN or (denied and error.status != 403) or "JWT signature" in error.reason:
+            return self._refused_login(self._not_accepted(error.status, asked, error.reason), error)
+        if error.status == 403:
             need = " and that its user has the permission configurations.manage" if path.startswith(CONFIGURATIONS) else " and what its user may do"
-            message = "Sparkflows at %s forbids %s to this login (403). Check %s%s.%s" % (self.url, asked, self._login_options(), need, _said(error))
+            also = " A token that is not accepted can be answered like this, too." if denied and self.scheme == "token" else ""
+            message = "Sparkflows at %s forbids %s to this login (403). Check %s%s.%s%s" % (
+                self.url, asked, self._login_options(), need, also, _said(error.reason),
+            )  # fmt: skip
         elif error.status in (502, 503, 504):
             message = "Sparkflows at %s is not ready: it answered %d to %s. A server that was started needs some minutes; wait for it with sparkflows_info." % (
                 self.url, error.status, asked,
             )  # fmt: skip
-        elif error.status is None and method != "GET" and "nothing listens" not in message and "does not resolve" not in message:
+        elif error.status == 429:
+            pause = " It asks to be left alone for %d seconds." % error.pause if error.pause else ""
+            message = "Sparkflows at %s had too many requests and did not carry out %s (429).%s Raise retries, or set rate_limit.%s" % (
+                self.url, asked, pause, _said(error.reason),
+            )  # fmt: skip
+        if method != "GET" and (error.status in (502, 504) or (error.status is None and not error.unsent and "does not resolve" not in message)):
             message += " Whether it acted on %s is unknown." % asked
-        explained = self._error(message, status=error.status, code=error.code, reason=error.reason)
-        explained.may_pass = error.may_pass
+        return self._alike(self._error(message, status=error.status, code=error.code, reason=error.reason), error)
+
+    def _judged(self, found: str, answer: Answer, method: str, path: str) -> HttpError:
+        """The failure that an answer with a good status is."""
+        asked = "%s %s" % (method, _bare(path))
+        code, words = self._words(answer.text)
+        if found == answers.BAD_TOKEN:
+            return self._refused_login(self._not_accepted(answer.status, asked, words), HttpError("", answer.status, code, words))
+        if found == answers.LOGIN_PAGE:
+            message = "Sparkflows at %s answered %s with its login page, so it does not accept %s. %s" % (
+                self.url, asked, self._shown_login(), self._advice(),
+            )  # fmt: skip
+            return self._refused_login(message, HttpError("", answer.status))
+        if found == answers.PAGE:
+            message = (
+                "Sparkflows at %s answered %s with an HTML page where data were expected, as a login page or another service does."
+                " Check sparkflows_url and %s." % (self.url, asked, self._login_options())
+            )
+        elif found == answers.NOTHING:
+            message = (
+                "Sparkflows at %s answered %s with nothing (status %d), where data were expected. Check %s, and look into its log, log/fireserver.log."
+                % (self.url, asked, answer.status, self._login_options())
+            )
+        else:
+            said = _said(words) or " It %s." % excerpt(self.scrubbed(answer.text))[len("it "):]
+            message = "Sparkflows at %s answered %s with an error, although with status %d.%s" % (self.url, asked, answer.status, said)
+        return self._error(message, status=answer.status, code=code, reason=words)
+
+    def _not_accepted(self, status: t.Optional[int], asked: str, words: str) -> str:
+        return "Sparkflows at %s does not accept %s (%s to %s). %s%s" % (self.url, self._shown_login(), status, asked, self._advice(), _said(words))
+
+    def _refused_login(self, message: str, error: HttpError) -> LoginRefused:
+        return self._alike(LoginRefused(self.scrubbed(message), error.status, error.code, error.reason), error)
+
+    @staticmethod
+    def _alike(explained: _Failure, error: HttpError) -> _Failure:
+        explained.may_pass, explained.unsent, explained.pause = error.may_pass, error.unsent, error.pause
         return explained
 
     def _shown_login(self) -> str:
@@ -270,13 +355,13 @@ class Sparkflows(Client):
 
     def _advice(self) -> str:
         if self.scheme != "token":
-            return "Check %s." % self._login_options()
+            return "Check %s, and that nobody else logs in as this user meanwhile." % self._login_options()
         expiry = token_expiry(self.params["sparkflows_token"])
         if expiry is not None and expiry <= time.time():
             return "It expired on %s. Make a new one and give it in sparkflows_token." % timestamp(expiry)
         return (
-            "Check sparkflows_token, and that fire.cors.enable=true and fire.security.csrf.enable=false"
-            " in the server's conf/application.properties let tokens in."
+            "Check sparkflows_token, that the configuration module.enableTokenGeneration is true, and that fire.cors.enable=true"
+            " and fire.security.csrf.enable=false in the server's conf/application.properties let tokens in."
         )
 
 
@@ -321,11 +406,17 @@ def _has_no_oauth(error: HttpError) -> bool:
 
 
 def _is_login(location: str) -> bool:
-    return urllib.parse.urlsplit(location).path.rstrip("/").endswith("/login")
+    """Whether a redirect leads to a login page: /login, /login;jsessionid=1?error, /ui/#/login."""
+    try:
+        parts = urllib.parse.urlsplit(location)
+    except ValueError:
+        return False
+    segments = [segment.partition(";")[0].partition("?")[0] for segment in (parts.path + "/" + parts.fragment).split("/")]
+    return any(segment.partition(".")[0].lower() in ("login", "signin") for segment in segments)
 
 
-def _said(error: HttpError) -> str:
-    return " It says: %s" % sentence(error.reason) if error.reason else ""
+def _said(words: str) -> str:
+    return " It says: %s" % sentence(words) if words else ""
 
 
 def _bare(path: str) -> str:

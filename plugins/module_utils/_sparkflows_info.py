@@ -14,7 +14,7 @@ import time
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import CONFIGURATIONS, Sparkflows, timestamp, token_expiry
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import CONFIGURATIONS, LoginRefused, Sparkflows, timestamp, token_expiry
 
 # The documented path, and the one that older releases document.
 _HEALTH_PATHS = ("/healthcheck", "/actuator/health")
@@ -73,7 +73,7 @@ def await_health(client: Sparkflows, wait: float) -> t.Optional[str]:
 def _health(client: Sparkflows, retries: t.Optional[int]) -> t.Optional[str]:
     for path in _HEALTH_PATHS:
         try:
-            answer = client.get(path, login=False, retries=retries)
+            answer = client.get(path, login=False, retries=retries, judged=False)
         except HttpError as error:
             if error.status is None or error.status >= 500:
                 raise
@@ -84,16 +84,28 @@ def _health(client: Sparkflows, retries: t.Optional[int]) -> t.Optional[str]:
 
 
 def prove_login(client: Sparkflows) -> None:
-    """Ask for something that only somebody who is logged in is told; :class:`HttpError` when that is refused."""
+    """Ask for something that only somebody who is logged in is told; :class:`HttpError` when that is refused.
+
+    A 403 is no proof, as Spring also answers a token so that it does not accept. Where there is nothing but that, it counts when somebody
+    whom the server cannot know is answered otherwise.
+    """
+    problem: t.Optional[HttpError] = None
     for path in (_USER_INFO, CONFIGURATIONS):
         try:
-            client.get(path)
-            return
+            told = client.get(path)
         except HttpError as error:
-            if error.status == 403:
-                return  # known, though not allowed to
-            if error.status != 404 or path == CONFIGURATIONS:
+            if isinstance(error, LoginRefused) or error.status is None or error.status == 429 or error.status >= 500:
                 raise
+            problem = error
+            if error.status == 403 and client.is_known(path):
+                return
+        else:
+            if told and told != "anonymousUser":
+                return
+            problem = HttpError(
+                "Sparkflows at %s answered GET %s without telling who is logged in. Check %s." % (client.url, path, client.credentials), status=200
+            )
+    raise problem or HttpError("Sparkflows at %s does not tell who is logged in." % client.url)
 
 
 def read_release(client: Sparkflows, login: bool) -> t.Any:

@@ -14,7 +14,8 @@ version_added: "1.0.0"
 description:
   - Makes a project of Sparkflows have a workflow that was exported before. The workflow is known by its UUID, so importing it again
     replaces it and makes no second one.
-  - Costs one request when the workflow is there as it should be, else three.
+  - Costs one request when the workflow is there as it should be, else three, or five where the server wants the file under another name.
+  - What was imported is read back and compared. A server that says that it imported the workflow and still has the older one is an error.
 author:
   - Sparkflows MLOps collection contributors (!UNKNOWN)
 extends_documentation_fragment:
@@ -34,11 +35,18 @@ attributes:
     details:
       - Not with O(overwrite=always).
 options:
+  src:
+    description:
+      - Path of the file with the exported workflow on the controller, which is JSON with a C(uuid). A relative path is searched as that of
+        M(ansible.builtin.copy) is.
+      - One of O(src) and O(content) is needed.
+    type: path
   content:
     description:
-      - Text of the exported workflow, which is JSON with a C(uuid).
-    type: str
-    required: true
+      - The exported workflow itself, as text or as the data that this text means.
+      - ansible-core before 2.19 makes data of a template that looks like them, in which a C(\\u) or C(\\/) of the text may become something
+        else. O(src) takes the file as it is, whatever the version.
+    type: raw
   project_id:
     description: Id of the project.
     type: int
@@ -51,6 +59,13 @@ options:
     type: str
     choices: [when_different, never, always]
     default: when_different
+  file_field:
+    description:
+      - Name of the part of the request that holds the file. The vendor's public clients do not agree on it.
+      - V(auto) tries V(file[]), and then V(file) when the server misses the file or goes on having the older workflow.
+    type: str
+    choices: [auto, 'file[]', file]
+    default: auto
 seealso:
   - module: sparkflows.mlops.sparkflows_workflow_run
 """
@@ -61,7 +76,7 @@ EXAMPLES = r"""
     sparkflows_url: https://sparkflows.example.com:8443
     sparkflows_token: "{{ sparkflows_token }}"
     project_id: 1
-    content: "{{ lookup('ansible.builtin.file', 'score-churn.json') }}"
+    src: score-churn.json
 """
 
 RETURN = r"""
@@ -81,17 +96,21 @@ differing:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows, sparkflows_argument_spec
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_workflow_import import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_workflow_import import FIELDS, run
 
 
 def main() -> None:
     module = AnsibleModule(
         argument_spec=dict(
             sparkflows_argument_spec(),
-            content={"type": "str", "required": True},
+            src={"type": "path"},
+            content={"type": "raw"},
             project_id={"type": "int", "required": True},
             overwrite={"type": "str", "choices": ["when_different", "never", "always"], "default": "when_different"},
+            file_field={"type": "str", "choices": ["auto", *FIELDS], "default": "auto"},
         ),
+        # The action plugin reads src on the controller and hands the text over as content.
+        required_one_of=[("src", "content")],
         supports_check_mode=True,
     )
     try:

@@ -45,8 +45,9 @@ options:
   parameters:
     description:
       - Parameters of the workflow as one text, in the form that the workflow expects.
+      - A text that ansible-core before 2.19 has made a list or a dictionary of is handed over as JSON.
       - They are shown like other options. Set C(no_log) for the task when a secret is among them.
-    type: str
+    type: raw
     default: ""
   api:
     description:
@@ -67,7 +68,9 @@ options:
     type: bool
     default: true
   wait_timeout:
-    description: Seconds to wait for the end.
+    description:
+      - Seconds to wait for the end.
+      - A server that is not there meanwhile, as when it is restarted, is waited for within the same time.
     type: int
     default: 600
   poll_interval:
@@ -79,12 +82,12 @@ options:
     type: bool
     default: false
   results:
-    description: Whether to read what the nodes of the workflow put out.
+    description: Whether to read what the nodes of the workflow put out. It is a warning when the server has nothing of a complete execution.
     type: bool
     default: true
 notes:
-  - The request that starts the workflow is never sent twice, except when nothing listened. After a lost connection the error says
-    that an execution may have been started.
+  - The request that starts the workflow is never sent twice, except when nothing listened or the server had too many requests. After a lost
+    answer the list of executions, which is also read before, tells whether one was started; if so, that one is followed.
 seealso:
   - module: sparkflows.mlops.model_score
 """
@@ -140,7 +143,9 @@ status:
   type: str
   sample: COMPLETED
 results:
-  description: What the nodes of the workflow put out, as the server tells it. C(null) without waiting, in check mode, or with O(results=false).
+  description:
+    - What the nodes of the workflow put out, as the server tells it, decoded where it is JSON and else as text, such as CSV.
+    - C(null) without waiting, in check mode, with O(results=false), or where the server has nothing.
   returned: success
   type: raw
   sample: [{nodeId: "1", result: "..."}]
@@ -166,7 +171,7 @@ def main() -> None:
             workflow_id={"type": "int"},
             workflow_uuid={"type": "str"},
             workflow_name={"type": "str"},
-            parameters={"type": "str", "default": ""},
+            parameters={"type": "raw", "default": ""},
             api={"type": "str", "choices": ["create", "execute", "auto"], "default": "create"},
             user={"type": "str"},
             wait={"type": "bool", "default": True},

@@ -174,9 +174,9 @@ def test_control_over_http(call: t.Any, sparkflows_double: t.Any) -> None:
         ("switches", {"nonsense": 1}, "There is no nonsense; there are get_shape, "),
         ("switches", {"get_shape": "round"}, "get_shape is 'round'; it must be one of wrapped, flat, grouped."),
         ("faults", {"nonsense": 1}, "There is no nonsense; there are slow_start, "),
-        ("faults", {"answers": [{"answer": "explode"}]}, "answer is 'explode'; it must be a status from 300 to 599 or one of drop, "),
+        ("faults", {"answers": [{"answer": "explode"}]}, "answer is 'explode'; it must be a status from 200 to 599 or one of drop, "),
         ("faults", {"other_admin": {"values": {}, "after": "lunch"}}, "after is 'lunch'; it must be read or save."),
-        ("workflows/1", {"statuses": ["DONE"]}, "statuses is ['DONE']; it must be a list of some of RUNNING, "),
+        ("workflows/1", {"statuses": [2]}, "statuses is [2]; it must be a list of texts, such as RUNNING, "),
         ("workflows/1", {"nonsense": 1}, "There is no nonsense in a script; there are statuses, results, log."),
     ],
 )

@@ -116,7 +116,18 @@ def identify() -> Response | None:
     kind = here.store.switches.unauthenticated
     page = not request.path.startswith("/api/") or request.path.startswith(REDIRECTING)
     if kind == "redirect" or (kind == "mixed" and page):
-        return t.cast(Response, redirect("/login"))
+        session = ";jsessionid=%s" % uuid.uuid4().hex.upper() if here.store.switches.session_in_redirects else ""
+        return t.cast(Response, redirect("/login%s#%s" % (session, "state") if session else "/login"))
+    if kind == "forbidden":
+        return Failure(403, "Access Denied").response()
+    if kind == "error_body":
+        return _json(INVALID_TOKEN)
+    if kind in ("null", "nothing"):
+        return Response("null" if kind == "null" else "", mimetype="application/json")
+    if kind == "page":
+        return Response(login_page(), mimetype="text/html")
+    if kind == "text":
+        return text("JWT signature does not match locally computed signature. JWT validity cannot be asserted and should not be trusted.", 500)
     if bad_token:
         return _json(INVALID_TOKEN, 401)
     return Failure(401, "Full authentication is required to access this resource").response()
@@ -195,8 +206,8 @@ def create_token() -> Response:
         raise Failure(400, "expiredDuration is missing or no number") from None
     if here.store.switches.token_description_mandatory and not body.get("description"):
         raise Failure(400, "description is mandatory")
-    # The public scripts disagree: one sends the end in milliseconds since 1970, another sends "60".
-    expires_at = asked / 1000 if asked > 1e11 else time.time() + 60 * asked
+    # One public script sends the end in milliseconds since 1970; a duration is documented to be in days.
+    expires_at = asked / 1000 if asked > 1e11 else time.time() + 86400 * asked
     return _json(make_token(here, g.user["username"], expires_at, str(body.get("description", ""))), here.store.switches.token_status)
 
 

@@ -39,7 +39,8 @@ class Switches:
     extra_fields: dict[str, t.Any] = dataclasses.field(default_factory=dict)
     configurations_manage: bool = True
     reading_needs_permission: bool = True
-    unauthenticated: str = "mixed"  # mixed | redirect | status
+    unauthenticated: str = "mixed"  # mixed | redirect | status | forbidden | error_body | null | nothing | page | text
+    session_in_redirects: bool = False
     token_auth: str = "flags"  # flags | allowed | refused
     token_description_mandatory: bool = False
     token_status: int = 200
@@ -49,6 +50,15 @@ class Switches:
     health_path: str = "new"  # new | old | both
     release_info: dict[str, t.Any] | None = None
     release_info_public: bool = False
+    import_field: str = "file[]"  # file[] | file
+    other_field: str = "refuse"  # refuse | ignore: what happens to an import under another name
+    import_reply: str = "counts"  # counts | error | success_false | failed | silent; with all but the first nothing is imported
+    import_keeps: str = "file"  # file | reshaped: another form of the file's nodes
+    look_up: str = "right"  # right | another | zeroed | error | nothing
+    start_reply: str = "id"  # id | error_with_id | object
+    results_shape: str = "json"  # json | csv | html | missing
+    status_shape: str = "text"  # text | code | object
+    encoding: str = "utf-8"  # utf-8 | utf-8-sig | utf-16 | iso-8859-1: of each JSON answer
 
     CHOICES: t.ClassVar[dict[str, tuple[str, ...]]] = {
         "get_shape": ("wrapped", "flat", "grouped"),
@@ -56,17 +66,27 @@ class Switches:
         "spelling": ("as_sent", "slash", "trimmed", "blanks", "capital", "digit", "point", "small"),
         "on_save_others": ("keep", "drop", "blank"),
         "unknown_names": ("ignore", "create", "refuse"),
-        "unauthenticated": ("mixed", "redirect", "status"),
+        "unauthenticated": ("mixed", "redirect", "status", "forbidden", "error_body", "null", "nothing", "page", "text"),
         "token_auth": ("flags", "allowed", "refused"),
         "health_path": ("new", "old", "both"),
+        "import_field": ("file[]", "file"),
+        "other_field": ("refuse", "ignore"),
+        "import_reply": ("counts", "error", "success_false", "failed", "silent"),
+        "import_keeps": ("file", "reshaped"),
+        "look_up": ("right", "another", "zeroed", "error", "nothing"),
+        "start_reply": ("id", "error_with_id", "object"),
+        "results_shape": ("json", "csv", "html", "missing"),
+        "status_shape": ("text", "code", "object"),
+        "encoding": ("utf-8", "utf-8-sig", "utf-16", "iso-8859-1"),
     }
 
 
 @dataclasses.dataclass
 class Answer:
-    """A fault for the next requests that fit: `answer` is a status, or drop, drop_answer, hang, html or redirect.
+    """A fault for the next requests that fit: `answer` is a status, or one of the words below.
 
-    With drop_answer the request is carried out and only its answer is lost. `times` of None means from now on.
+    With drop_answer and lost_504 the request is carried out and only its answer is lost. `times` of None means from now on.
+    `body` and `headers` belong to an `answer` that is a status.
     """
 
     answer: int | str
@@ -74,12 +94,18 @@ class Answer:
     path: str = "/"
     method: str = ""
     skip: int = 0
+    body: str | None = None
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
 
-    WORDS: t.ClassVar[tuple[str, ...]] = ("drop", "drop_answer", "hang", "html", "redirect")
+    WORDS: t.ClassVar[tuple[str, ...]] = (
+        "drop", "drop_answer", "lost_504", "hang", "html", "login_page", "redirect", "drip", "deep", "cut_gzip", "empty", "null",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
-        if self.answer not in self.WORDS and not (isinstance(self.answer, int) and 300 <= self.answer <= 599):
-            raise Refused("answer is %r; it must be a status from 300 to 599 or one of %s." % (self.answer, ", ".join(self.WORDS)))
+        if self.answer not in self.WORDS and not (isinstance(self.answer, int) and 200 <= self.answer <= 599):
+            raise Refused("answer is %r; it must be a status from 200 to 599 or one of %s." % (self.answer, ", ".join(self.WORDS)))
+        if self.answer == 200 and self.body is None:
+            raise Refused("answer is 200, which needs a body.")
 
     def applies(self, method: str, path: str) -> bool:
         """Whether this request is to fail; it counts as one of the times then."""
@@ -142,10 +168,10 @@ class Control:
         with self.lock:
             return {"requests": sum(self.by_path.values()), "writes": self.writes, "by_path": dict(self.by_path), "starts": self.starts}
 
-    def fault_for(self, method: str, path: str) -> int | str | None:
+    def fault_for(self, method: str, path: str) -> Answer | None:
         """What is to go wrong with this request, if anything."""
         with self.lock:
-            return next((rule.answer for rule in self.faults.answers if rule.applies(method, path)), None)
+            return next((rule for rule in self.faults.answers if rule.applies(method, path)), None)
 
     def set_faults(self, **wanted: t.Any) -> None:
         """Replace all faults; what is not named goes right again."""

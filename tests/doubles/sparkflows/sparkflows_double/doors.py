@@ -116,8 +116,8 @@ def _script(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
         if name not in workflows.SCRIPT:
             raise Refused("There is no %s in a script; there are %s." % (name, ", ".join(workflows.SCRIPT)))
     statuses = wanted.get("statuses", ["RUNNING"])
-    if not statuses or any(status not in workflows.STATUSES for status in statuses):
-        raise Refused("statuses is %r; it must be a list of some of %s." % (statuses, ", ".join(workflows.STATUSES)))
+    if not statuses or any(not isinstance(status, str) for status in statuses):
+        raise Refused("statuses is %r; it must be a list of texts, such as %s." % (statuses, ", ".join(workflows.STATUSES)))
     return wanted
 
 

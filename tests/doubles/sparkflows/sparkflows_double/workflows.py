@@ -25,6 +25,12 @@ workflows = Blueprint("workflows", __name__)
 
 STATUSES = ("RUNNING", "STOPPED", "COMPLETED", "FAILED", "STARTING", "STOP", "KILLED", "STOPPING", "TIMEOUT", "PENDING", "SKIPPED")
 SCRIPT: dict[str, t.Any] = {"statuses": ["RUNNING", "COMPLETED"], "results": ["scored by a double"], "log": "A double ran nothing.\n"}
+IMPORT_REFUSALS: dict[str, t.Any] = {
+    "error": {"status": "error", "message": "The workflow is locked", "detail": "locked by alice"},
+    "success_false": {"success": False, "errors": ["The workflow is locked"]},
+    "failed": {"failed": 1, "total": 1, "message": "The workflow is locked"},
+    "silent": {"status": "ok"},
+}
 UUID_OPTIONS = ("overwriteWorkflowIfUUIDExistInProject", "createNewUUIDIfExist", "createNewUUID")
 
 
@@ -53,19 +59,33 @@ def _shown(kept: dict[str, t.Any]) -> dict[str, t.Any]:
     return {key: value for key, value in kept.items() if key != "script"}
 
 
+def _looked_up(key: str, value: t.Any) -> Response:
+    """The answer to a look-up, or what some servers answer instead."""
+    how = world().store.switches.look_up
+    if how == "another":
+        return jsonify(_shown(next(kept for kept in world().store.state["workflows"] if kept[key] != value)))
+    if how == "zeroed":
+        return jsonify({"id": 0, "uuid": None, "name": None, "workflow": None})
+    if how == "error":
+        return jsonify({"error": "not found"})
+    if how == "nothing":
+        return Response("", mimetype="application/json")
+    return jsonify(_shown(find(key, value)))
+
+
 @workflows.get("/api/v1/workflows/<int:number>")
 def by_id(number: int) -> Response:
-    return jsonify(_shown(find("id", number)))
+    return _looked_up("id", number)
 
 
 @workflows.get("/api/v1/workflows/uuid/<value>")
 def by_uuid(value: str) -> Response:
-    return jsonify(_shown(find("uuid", value)))
+    return _looked_up("uuid", value)
 
 
 @workflows.get("/api/v1/workflows/name/<path:value>")
 def by_name(value: str) -> Response:
-    return jsonify(_shown(find("name", value)))
+    return _looked_up("name", value)
 
 
 @workflows.put("/api/v1/workflows")
@@ -86,13 +106,21 @@ def import_workflows() -> Response:
     project = request.args.get("projectId", "")
     if option not in UUID_OPTIONS or not project.isdigit():
         raise Failure(400, "projectId and uuidOption are needed, and uuidOption is one of %s" % ", ".join(UUID_OPTIONS))
-    files = request.files.getlist("file[]")
+    field = store.switches.import_field
+    files = request.files.getlist(field)
+    if not files and store.switches.other_field == "ignore":
+        return jsonify({"fail": "0", "total": "0", "success": "0"})
     if not files:
-        raise Failure(400, "Required request part 'file[]' is not present")
+        raise Failure(400, "Required request part '%s' is not present" % field)
+    refusal = IMPORT_REFUSALS.get(store.switches.import_reply)
+    if refusal is not None:
+        return jsonify(refusal)
     try:
         read = [json.load(file.stream) for file in files]
     except ValueError:
         raise Failure(400, "JSON parse error: a file is no JSON") from None
+    if store.switches.import_keeps == "reshaped":
+        read = [dict(workflow, nodes={str(place): node for place, node in enumerate(workflow.get("nodes", []))}) for workflow in read]
     for workflow in read:
         same = [kept for kept in store.state["workflows"] if kept["uuid"] == workflow.get("uuid")]
         here = [kept for kept in same if kept["projectId"] == int(project)]
@@ -121,7 +149,9 @@ def _execute(kept: dict[str, t.Any], parameters: t.Any) -> Response:
     script = {**json.loads(json.dumps(kept["script"])), **_scored(kept["workflow"].get("double"))}
     store.state["executions"].append({"record": record, "parameters": parameters, "script": script})
     store.save()
-    return text(str(number))
+    if store.switches.start_reply == "error_with_id":
+        return jsonify({"status": "error", "id": 7, "message": "No cluster"})
+    return jsonify({"id": number}) if store.switches.start_reply == "object" else text(str(number))
 
 
 def _scored(asked: dict[str, t.Any] | None) -> dict[str, t.Any]:
@@ -168,12 +198,17 @@ def _status(execution: dict[str, t.Any], advance: bool = False) -> str:
     return status
 
 
+def _code(status: str) -> int:
+    """The number of a status; one that the documentation does not have gets one that it does not have either."""
+    return STATUSES.index(status) if status in STATUSES else 99
+
+
 def _is_over(execution: dict[str, t.Any]) -> bool:
     return _status(execution) in ("STOPPED", "COMPLETED", "FAILED", "KILLED", "TIMEOUT", "SKIPPED")
 
 
 def _record(execution: dict[str, t.Any]) -> dict[str, t.Any]:
-    record = dict(execution["record"], status=STATUSES.index(_status(execution)))
+    record = dict(execution["record"], status=_code(_status(execution)))
     if _is_over(execution):
         record["endTime"] = record["startTime"] + 1000
     return record
@@ -181,13 +216,17 @@ def _record(execution: dict[str, t.Any]) -> dict[str, t.Any]:
 
 @workflows.get("/api/v1/workflow-executions/<int:number>/status")
 def status(number: int) -> Response:
-    return text(_status(_execution(number), advance=True))
+    told = _status(_execution(number), advance=True)
+    shape = world().store.switches.status_shape
+    if shape == "text" or told not in STATUSES:
+        return text(told)
+    return jsonify(STATUSES.index(told)) if shape == "code" else jsonify({"status": told, "name": "x"})
 
 
 @workflows.get("/api/v1/update-status-workflow-execution/<int:number>")
 def update_status(number: int) -> Response:
     execution = _execution(number)
-    return jsonify({"status": STATUSES.index(_status(execution, advance=True)), "name": execution["record"]["name"]})
+    return jsonify({"status": _code(_status(execution, advance=True)), "name": execution["record"]["name"]})
 
 
 @workflows.get("/api/v1/workflowExecution/<int:number>")
@@ -248,11 +287,20 @@ def _results(execution: dict[str, t.Any]) -> list[dict[str, t.Any]]:
 
 @workflows.get("/api/v1/execution-results/workflow-executions/<int:number>/resultType/<int:kind>")
 def results(number: int, kind: int) -> Response:
+    shape = world().store.switches.results_shape
+    if shape == "missing":
+        raise Failure(404, "There are no results")
+    if shape != "json":
+        rows = [str(result["result"]) for result in _results(_execution(number))]
+        page = "<html><body><table>%s</table></body></html>" % "".join("<tr><td>%s</td></tr>" % row for row in rows)
+        return Response(page if shape == "html" else "result\n" + "\n".join(rows) + "\n", mimetype="text/" + shape)
     return jsonify([result for result in _results(_execution(number)) if result["resultType"] == kind])
 
 
 @workflows.get("/viewExecutionResult/<int:number>/0")
 def results_of_old(number: int) -> Response:
+    if world().store.switches.results_shape == "missing":
+        raise Failure(404, "There are no results")
     return jsonify(_results(_execution(number)))
 
 

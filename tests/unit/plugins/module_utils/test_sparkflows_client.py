@@ -17,7 +17,10 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows impor
 TOKEN = "CANARY-token-0123456789"
 PASSWORD = "CANARY-pässword 0123456789"
 CONFIGURATIONS = "/api/v1/configurations"
-FLAGS = "fire.cors.enable=true and fire.security.csrf.enable=false in the server's conf/application.properties let tokens in."
+FLAGS = (
+    "that the configuration module.enableTokenGeneration is true, and that fire.cors.enable=true"
+    " and fire.security.csrf.enable=false in the server's conf/application.properties let tokens in."
+)
 
 
 def parameters(url, **given):
@@ -162,7 +165,7 @@ def test_a_wrong_token(sparkflows_double, kind):
     sparkflows_double.switches(unauthenticated=kind)
     error = refused(lambda: client(sparkflows_double.url, sparkflows_token=TOKEN).get(CONFIGURATIONS))
     assert str(error) == (
-        "Sparkflows at %s does not accept the token (401 to GET /api/v1/configurations). Check sparkflows_token, and that %s It says: Invalid access token."
+        "Sparkflows at %s does not accept the token (401 to GET /api/v1/configurations). Check sparkflows_token, %s It says: Invalid access token."
         % (sparkflows_double.url, FLAGS)
     )
     assert (error.status, error.code) == (401, "invalid_token")
@@ -172,7 +175,7 @@ def test_a_wrong_token(sparkflows_double, kind):
 def test_a_wrong_token_where_the_server_redirects(sparkflows_double):
     sparkflows_double.switches(unauthenticated="redirect")
     assert str(refused(lambda: client(sparkflows_double.url, sparkflows_token=TOKEN).get(CONFIGURATIONS))) == (
-        "Sparkflows at %s sends GET /api/v1/configurations to its login page (302), so it does not accept the token. Check sparkflows_token, and that %s"
+        "Sparkflows at %s sends GET /api/v1/configurations to its login page (302), so it does not accept the token. Check sparkflows_token, %s"
         % (sparkflows_double.url, FLAGS)
     )
     assert sparkflows_double.counters()["requests"] == 1
@@ -237,10 +240,56 @@ def test_a_login_that_ended_in_between(sparkflows_double):
     first, second = by_password(sparkflows_double), by_password(sparkflows_double)
     first.login()
     second.login()
+    assert first.get(CONFIGURATIONS)
+    assert sparkflows_double.counters()["by_path"]["POST /oauth/token"] == 3
+    sparkflows_double.faults(answers=[{"answer": 401, "times": None, "path": CONFIGURATIONS}])
     assert str(refused(lambda: first.get(CONFIGURATIONS))) == (
-        "Sparkflows at %s does not accept the OAuth login (401 to GET /api/v1/configurations). Check sparkflows_username and sparkflows_password."
-        " It says: Invalid access token." % sparkflows_double.url
+        "Sparkflows at %s does not accept the OAuth login (401 to GET /api/v1/configurations). Check sparkflows_username and sparkflows_password,"
+        " and that nobody else logs in as this user meanwhile." % sparkflows_double.url
     )
+    assert sparkflows_double.counters()["by_path"]["POST /oauth/token"] == 4
+
+
+def test_a_session_that_ended_in_between(sparkflows_double):
+    sparkflows = by_password(sparkflows_double, sparkflows_auth="session")
+    sparkflows.get(CONFIGURATIONS)
+    sparkflows_double.world.sessions.clear()
+    sparkflows.value("POST", CONFIGURATIONS, [])
+    assert sparkflows_double.counters()["by_path"]["POST /login"] == 2
+
+
+@pytest.mark.parametrize("location, ok", [
+    ("/", True), ("/#/home", True), ("/login?error", False), ("/login;jsessionid=1?error", False), ("/#/login", False), ("/ui/login.html", False),
+])  # fmt: skip
+def test_where_a_login_leads_to(http_server, location, ok):
+    http_server.route("POST", "/login", (302, b"", {"Location": location, "Set-Cookie": "JSESSIONID=1; Path=/"}))
+    http_server.route("GET", "/x", {"a": 1})
+    sparkflows = client(http_server.url, sparkflows_username="u", sparkflows_password=PASSWORD, sparkflows_auth="session")
+    if ok:
+        assert sparkflows.get("/x")
+    else:
+        assert "does not accept the user name and password (302 to POST /login)" in str(refused(lambda: sparkflows.get("/x")))
+
+
+@pytest.mark.parametrize("body", [{"success": False}, b'<form><input type="password"></form>', {"error": "Bad credentials"}])
+def test_a_login_that_is_refused_with_status_200(http_server, body):
+    http_server.route("POST", "/login", (200, body, {"Set-Cookie": "JSESSIONID=1; Path=/"}))
+    sparkflows = client(http_server.url, sparkflows_username="u", sparkflows_password=PASSWORD, sparkflows_auth="session")
+    assert "does not accept the user name and password (200 to POST /login)" in str(refused(lambda: sparkflows.get("/x")))
+
+
+@pytest.mark.parametrize("answer", [{"access_token": None}, {"access_token": ""}, {"access_token": 5}, b"null", b""])
+def test_oauth_that_gives_no_token_although_it_names_one(http_server, answer):
+    http_server.route("POST", "/oauth/token", (200, answer))
+    sparkflows = client(http_server.url, sparkflows_username="u", sparkflows_password=PASSWORD, sparkflows_auth="oauth")
+    assert "answered POST /oauth/token without an access_token." in str(refused(lambda: sparkflows.get("/x")))
+
+
+def test_oauth_that_refuses_with_status_200(http_server):
+    http_server.route("POST", "/oauth/token", {"error": "invalid_grant", "error_description": "Bad credentials"})
+    sparkflows = client(http_server.url, sparkflows_username="u", sparkflows_password=PASSWORD)
+    assert "does not accept the user name and password (200 to POST /oauth/token)." in str(refused(lambda: sparkflows.get("/x")))
+    assert http_server.count() == 1
 
 
 # ----------------------------------------------------------------------------------------------------------- bad answers
@@ -253,6 +302,66 @@ def test_a_page_instead_of_json(sparkflows_double):
         "Sparkflows at %s answered GET /api/v1/configurations with an HTML page where data were expected, as a login page or another service does."
         " Check sparkflows_url and sparkflows_token." % sparkflows_double.url
     )
+
+
+REFUSALS = {
+    "forbidden": "forbids GET /api/v1/configurations to this login (403). Check sparkflows_token and that its user has the permission"
+    " configurations.manage. A token that is not accepted can be answered like this, too. It says: Access Denied.",
+    "error_body": "does not accept the token (200 to GET /api/v1/configurations). Check sparkflows_token, " + FLAGS + " It says: Invalid access token.",
+    "null": "answered GET /api/v1/configurations with nothing (status 200), where data were expected. Check sparkflows_token, and look",
+    "nothing": "answered GET /api/v1/configurations with nothing (status 200), where data were expected. Check sparkflows_token, and look",
+    "page": "answered GET /api/v1/configurations with its login page, so it does not accept the token. Check sparkflows_token, " + FLAGS,
+    "text": "does not accept the token (500 to GET /api/v1/configurations). Check sparkflows_token, " + FLAGS + " It says: JWT signature does not match",
+}
+
+
+@pytest.mark.parametrize("kind", sorted(REFUSALS))
+def test_each_way_of_refusing_a_token(sparkflows_double, kind):
+    sparkflows_double.switches(unauthenticated=kind)
+    text = str(refused(lambda: client(sparkflows_double.url, sparkflows_token=TOKEN).get(CONFIGURATIONS)))
+    assert text.startswith("Sparkflows at %s %s" % (sparkflows_double.url, REFUSALS[kind]))
+
+
+def test_a_redirect_shows_no_session(sparkflows_double, http_server):
+    sparkflows_double.switches(unauthenticated="redirect", session_in_redirects=True)
+    text = str(refused(lambda: client(sparkflows_double.url, sparkflows_token=TOKEN).get(CONFIGURATIONS)))
+    assert "sends GET /api/v1/configurations to its login page (302)" in text and "jsessionid" not in text
+    http_server.route("GET", "/x", (302, b"", {"Location": "https://u:p@sso.example.com/start;jsessionid=CANARY/in?a=b#state=CANARY"}))
+    assert "and points to https://sso.example.com/start/in. Redirects" in str(refused(lambda: client(http_server.url, sparkflows_token=TOKEN).get("/x")))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "iso-8859-1"])
+def test_json_in_another_encoding(sparkflows_double, encoding):
+    sparkflows_double.switches(encoding=encoding)
+    sparkflows_double.save(**{"double.k41": "müller"})
+    told = client(sparkflows_double.url, sparkflows_token=sparkflows_double.token).get(CONFIGURATIONS)
+    assert "müller" in [each["confProperty"]["value1"] for each in told]
+
+
+@pytest.mark.parametrize("answer, expected", [
+    ("deep", "with something that is not JSON"), ("cut_gzip", "closed the connection without a usable answer"), ("empty", "with nothing (status 200)"),
+    ("null", "with nothing (status 200)"), ("drip", "did not answer within 1 seconds"), ("login_page", "with its login page"),
+])  # fmt: skip
+def test_answers_that_are_none(sparkflows_double, answer, expected):
+    sparkflows_double.faults(answers=[{"answer": answer}])
+    start = time.monotonic()
+    assert expected in str(refused(lambda: client(sparkflows_double.url, sparkflows_token=sparkflows_double.token, timeout=1).get(CONFIGURATIONS)))
+    assert time.monotonic() - start < 5
+
+
+def test_too_many_requests(sparkflows_double):
+    sparkflows = client(sparkflows_double.url, sparkflows_token=sparkflows_double.token, retries=1)
+    sparkflows_double.faults(answers=[{"answer": 429, "headers": {"Retry-After": "1"}}])
+    start = time.monotonic()
+    sparkflows.value("POST", CONFIGURATIONS, [])
+    assert time.monotonic() - start >= 1
+    sparkflows_double.faults(answers=[{"answer": 429, "headers": {"Retry-After": "600"}, "body": "slow down"}])
+    sparkflows_double.reset_counters()
+    assert str(refused(lambda: sparkflows.value("POST", CONFIGURATIONS, []))) == (
+        "Sparkflows at %s had too many requests and did not carry out POST /api/v1/configurations (429). It asks to be left alone for 600 seconds."
+        " Raise retries, or set rate_limit. It says: slow down." % sparkflows_double.url
+    )
+    assert sparkflows_double.counters()["requests"] == 1
 
 
 def test_a_redirect_to_elsewhere(http_server):

@@ -97,12 +97,47 @@ def test_a_user_without_permissions_is_logged_in(sparkflows_double):
     assert ask(sparkflows_double.url, sparkflows_double.make_token("test"))["authenticated_as"] == "token"
 
 
+def only_known(token, path):
+    """A page that is forbidden to who is known, and asks everybody else to log in."""
+    return lambda request: (403, {}) if request.headers.get("token") == token else (401, {})
+
+
 def test_a_release_without_the_page_of_the_user(http_server):
     http_server.route("GET", "/healthcheck", {"status": "UP"})
-    http_server.route("GET", "/api/v1/configurations", (403, {}))
+    http_server.route("GET", "/api/v1/configurations", only_known(TOKEN, "/api/v1/configurations"))
     assert ask(http_server.url)["authenticated_as"] == "token"
     http_server.route("GET", "/api/v1/configurations", (401, {}))
     assert "does not accept the token (401 to GET /api/v1/configurations)" in refused(http_server.url)
+
+
+def test_what_is_forbidden_to_everybody_proves_no_login(http_server):
+    http_server.route("GET", "/healthcheck", {"status": "UP"})
+    http_server.route("GET", "/api/v1/users/user-info", (403, {}))
+    http_server.route("GET", "/api/v1/configurations", (403, {"message": "Access Denied"}))
+    assert "A token that is not accepted can be answered like this, too. It says: Access Denied." in refused(http_server.url)
+
+
+@pytest.mark.parametrize("kind", ["forbidden", "error_body", "null", "nothing", "page", "text", "redirect", "status"])
+def test_each_way_of_refusing_a_token_is_no_login(sparkflows_double, kind):
+    sparkflows_double.switches(unauthenticated=kind)
+    assert "heck sparkflows_token" in refused(sparkflows_double.url)
+    assert ask(sparkflows_double.url, sparkflows_double.token)["authenticated_as"] == "token"
+    assert ask(sparkflows_double.url, sparkflows_double.make_token("test"))["authenticated_as"] == "token"
+
+
+@pytest.mark.parametrize("told", [{}, [], "anonymousUser", 0, False, {"authenticated": False}])
+def test_an_answer_that_tells_no_user_proves_no_login(http_server, told):
+    http_server.route("GET", "/healthcheck", {"status": "UP"})
+    http_server.route("GET", "/api/v1/users/user-info", (200, told))
+    http_server.route("GET", "/api/v1/configurations", (404, {}))
+    assert refused(http_server.url)
+
+
+@pytest.mark.parametrize("body, words", [({"status": "error"}, "health is 'error'"), ({"status": "DOWN"}, "health is 'DOWN'"), ({"status": "FAILED"},
+"health is 'FAILED'")])
+def test_a_health_that_is_not_up(http_server, body, words):
+    http_server.route("GET", "/healthcheck", body)
+    assert words in refused(http_server.url)
 
 
 def test_a_wrong_login(sparkflows_double):

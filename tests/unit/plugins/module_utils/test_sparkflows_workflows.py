@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.request
 
 import pytest
@@ -131,7 +132,7 @@ def test_a_run_that_ends_badly(run, status, words):
 
 def test_a_run_that_ends_badly_without_a_log(run):
     run.add("FAILED")
-    run.double.faults(answers=[{"answer": 500, "path": "/api/v1/workflow-executions", "skip": 1}])
+    run.double.faults(answers=[{"answer": 500, "path": "/api/v1/workflow-executions", "skip": 2}])
     error = run.refused(workflow_id=run.number)
     assert str(error) == "Execution %d of the workflow failed." % error.result["execution_id"]
     assert error.result["log"] == []
@@ -153,7 +154,7 @@ def test_not_waiting(run):
     run.add("STARTING", "FAILED")
     result = run(workflow_id=run.number, wait=False)
     assert (result["status"], result["results"]) == ("STARTING", None)
-    assert sum(run.requests().values()) == 3
+    assert sum(run.requests().values()) == 4
 
 
 def test_without_results(run):
@@ -170,10 +171,73 @@ def test_results_of_an_older_release(run):
 
 def test_an_execution_that_cannot_be_followed(run):
     run.add()
-    run.double.faults(answers=[{"answer": 503, "path": "/api/v1/workflow-executions", "times": None}])
-    error = run.refused(workflow_id=run.number)
-    assert str(error).startswith("Execution %d of the workflow was started, but cannot be followed. Sparkflows at " % error.result["execution_id"])
+    run.double.faults(answers=[{"answer": 503, "path": "/api/v1/workflow-executions", "skip": 1, "times": None}])
+    error = run.refused(workflow_id=run.number, wait_timeout=1)
+    begin = "Execution %d of the workflow was started, but cannot be followed. The server was not there for the last " % error.result["execution_id"]
+    assert str(error).startswith(begin)
+    assert " of the 1 seconds that wait_timeout allows. Sparkflows at %s is not ready: it answered 503 to GET " % run.double.url in str(error)
     assert error.result["changed"] is True
+
+
+@pytest.mark.parametrize("answer", [502, 503, 504, 429, "drop"])
+def test_a_server_that_is_restarted_meanwhile_is_waited_for(run, answer):
+    run.add("RUNNING", "RUNNING", "COMPLETED")
+    run.double.faults(answers=[{"answer": answer, "path": "/api/v1/workflow-executions", "skip": 2, "times": 5}])
+    assert run(workflow_id=run.number, retries=0)["status"] == "COMPLETED"
+
+
+def test_a_real_restart_meanwhile(run):
+    """As the vendor advises from time to time: connections are refused for a while, and nothing of the run is lost."""
+    run.add("RUNNING", "RUNNING", "COMPLETED")
+    run.double.faults(slow_start=0.5)
+    seen, restarted = run.double.control.fault_for, []
+
+    def restart_once(method, path):
+        if path.endswith("/status") and not restarted:
+            restarted.append(True)
+            run.double.restart(wait=False)
+        return seen(method, path)
+
+    run.double.control.fault_for = restart_once
+    starts = run.double.control.starts
+    assert run(workflow_id=run.number, retries=0)["status"] == "COMPLETED"
+    assert run.double.control.starts == starts + 1
+
+
+def test_what_retry_after_asks_for_is_kept(run):
+    run.add("RUNNING", "COMPLETED")
+    run.double.faults(answers=[{"answer": 429, "path": "/api/v1/workflow-executions", "skip": 1, "headers": {"Retry-After": "1"}}])
+    start = time.monotonic()
+    assert run(workflow_id=run.number, retries=0)["status"] == "COMPLETED"
+    assert time.monotonic() - start >= 1
+
+
+def test_an_oauth_token_that_is_replaced_in_mid_run(run):
+    """The vendor allows one per user, so that another login ends this one."""
+    run.add("RUNNING", "RUNNING", "RUNNING", "COMPLETED")
+    run.double.switches(one_oauth_token_per_user=True)
+    given = {"sparkflows_token": None, "sparkflows_username": "admin", "sparkflows_password": "admin", "workflow_id": run.number}
+    seen = run.double.control.fault_for
+
+    def log_in_elsewhere(method, path):
+        if path.endswith("/status"):
+            run.double.world.oauth_tokens.clear()
+        return seen(method, path)
+
+    run.double.control.fault_for = log_in_elsewhere
+    with pytest.raises(ClientError, match="nobody else logs in as this user meanwhile"):
+        run(**given)
+    ended = []
+
+    def log_in_elsewhere_once(method, path):
+        if path.endswith("/status") and not ended:
+            ended.append(run.double.world.oauth_tokens.clear())
+        return seen(method, path)
+
+    run.double.control.fault_for = log_in_elsewhere_once
+    assert run(**given)["status"] == "COMPLETED"
+    assert run.requests()["POST /oauth/token"] == 2
+    assert len(run.executions()) == 2
 
 
 def test_a_moment_of_trouble_is_not_seen(run):
@@ -182,12 +246,124 @@ def test_a_moment_of_trouble_is_not_seen(run):
     assert run(workflow_id=run.number, retries=1)["status"] == "COMPLETED"
 
 
-def test_a_start_without_an_answer_is_not_repeated(run):
+@pytest.mark.parametrize("lost", ["drop_answer", "lost_504"])
+def test_a_start_without_an_answer_is_found_and_not_repeated(run, lost):
     run.add()
-    run.double.faults(answers=[{"answer": "drop_answer", "path": "/api/v1/create"}])
-    error = run.refused(workflow_id=run.number, retries=5)
-    assert str(error).endswith(" Whether it acted on POST %s is unknown." % run.create)
-    assert len(run.executions()) == 1
+    run(workflow_id=run.number)
+    run.double.faults(answers=[{"answer": lost, "path": "/api/v1/create"}])
+    result = run(workflow_id=run.number, retries=5)
+    assert (result["status"], result["execution_id"]) == ("COMPLETED", run.executions()[-1]["record"]["id"])
+    assert len(run.executions()) == 2
+
+
+@pytest.mark.parametrize("answer, again", [(504, False), ("drop", False), (503, True)])
+def test_a_start_that_did_not_happen(run, answer, again):
+    run.add()
+    run.double.faults(answers=[{"answer": answer, "path": "/api/v1/create"}])
+    text = str(run.refused(workflow_id=run.number))
+    assert ("Whether it acted on POST %s is unknown. Its list of executions shows no new one so far." % run.create in text) is not again
+    assert run.executions() == []
+
+
+def test_a_start_that_cannot_be_looked_for(run):
+    run.add()
+    run.double.faults(answers=[
+        {"answer": "lost_504", "path": "/api/v1/create"}, {"answer": 404, "path": "/api/v1/workflow-executions/workflows", "times": None},
+    ])  # fmt: skip
+    assert str(run.refused(workflow_id=run.number)).endswith("Its list of executions cannot be read. Look there before the workflow is run again.")
+
+
+@pytest.mark.parametrize("status", ["QUEUED", "ON HOLD"])
+def test_a_status_that_is_not_known(run, status):
+    run.add(status, status, "COMPLETED")
+    assert run(workflow_id=run.number)["status"] == "COMPLETED"
+    run.add(status)
+    text = str(run.refused(workflow_id=run.number, wait_timeout=1))
+    assert " is %s, a status that this collection does not know, after the 1 seconds that wait_timeout allows." % status in text
+
+
+@pytest.mark.parametrize("body", ["null", '""', "[]", '{"status": null}', '{"status": "error", "message": "no such thing"}', "true", "x" * 5000, "9" * 5000,
+"²"])
+def test_an_answer_that_is_no_status(run, body):
+    run.add()
+    run.double.faults(answers=[{"answer": 200, "body": body, "path": "/api/v1/workflow-executions", "skip": 1}])
+    error = run.refused(workflow_id=run.number)
+    assert "cannot be followed" in str(error) or "is no status" in str(error)
+    assert len(str(error)) < 600 and error.result["execution_id"]
+
+
+@pytest.mark.parametrize("shape", ["text", "code", "object"])
+def test_a_failure_of_the_run_is_none_of_the_call(run, shape):
+    run.double.switches(status_shape=shape)
+    run.add("RUNNING", "FAILED")
+    assert run.refused(workflow_id=run.number).result["status"] == "FAILED"
+
+
+@pytest.mark.parametrize("shape, begin", [("csv", "result\n0.25\n"), ("html", "<html><body><table>")])
+def test_results_of_another_form(run, shape, begin):
+    run.double.switches(results_shape=shape)
+    run.add("COMPLETED", results=["0.25"])
+    assert run(workflow_id=run.number)["results"].startswith(begin.strip())
+
+
+def test_results_that_are_the_login_page(run):
+    run.add("COMPLETED")
+    run.double.faults(answers=[{"answer": "login_page", "path": "/api/v1/execution-results", "times": None}])
+    assert "with its login page, so it does not accept the token" in str(run.refused(workflow_id=run.number))
+
+
+def test_results_that_are_not_there(run):
+    run.double.switches(results_shape="missing")
+    run.add("COMPLETED")
+    result = run(workflow_id=run.number)
+    assert (result["status"], result["results"]) == ("COMPLETED", None)
+    (warning,) = result["warnings"]
+    assert warning.startswith("Execution %d of the workflow is complete, but Sparkflows at %s has no results of it (404 to GET " % (
+        result["execution_id"], run.double.url,
+    ))  # fmt: skip
+
+
+def test_results_that_come_a_moment_late(run):
+    run.add("COMPLETED", results=["1"])
+    run.double.faults(answers=[{"answer": 404, "path": "/api/v1/execution-results"}, {"answer": 404, "path": "/viewExecutionResult"}])
+    assert [each["result"] for each in run(workflow_id=run.number)["results"]] == ["1"]
+
+
+def test_the_documented_hint_for_boto3(run):
+    error = "TypeError: _send_request() takes 5 positional arguments but 6 were given"
+    run.add("FAILED", log=error + "\n" + "\n".join("line" for dummy in range(60)))
+    assert str(run.refused(workflow_id=run.number)).splitlines()[-1].startswith("Sparkflows' documentation answers this TypeError with a newer boto3")
+    run.add("FAILED", log="TypeError: something else")
+    assert "boto3" not in str(run.refused(workflow_id=run.number))
+
+
+def test_a_log_shows_no_secret_and_no_control_character(run):
+    token = run.double.token
+    run.add("FAILED", log="token=%s \x1b[31mred\x1b[0m %s\n" % (token, "y" * 5000))
+    error = run.refused(workflow_id=run.number)
+    assert token not in str(error) and "\x1b" not in str(error) and len(error.result["log"][0]) <= 500
+
+
+@pytest.mark.parametrize("reply, ok", [("object", True), ("error_with_id", False)])
+def test_an_error_is_no_execution_although_it_has_an_id(run, reply, ok):
+    run.add()
+    run.double.switches(start_reply=reply)
+    if ok:
+        assert run(workflow_id=run.number)["status"] == "COMPLETED"
+    else:
+        assert str(run.refused(workflow_id=run.number)).endswith("with an error, although with status 200. It says: No cluster.")
+
+
+@pytest.mark.parametrize("look_up, words", [
+    ("another", " It answered with another one: "), ("zeroed", ""), ("error", ""), ("nothing", ""),
+])  # fmt: skip
+@pytest.mark.parametrize("option", ["workflow_id", "workflow_uuid", "workflow_name"])
+def test_a_look_up_is_not_believed_without_looking(run, look_up, words, option):
+    run.add()
+    run.double.switches(look_up=look_up)
+    text = str(run.refused(**{option: {"workflow_id": run.number, "workflow_uuid": UUID, "workflow_name": "Score Churn / EU"}[option]}))
+    assert " has no workflow with the %s " % option[len("workflow_"):] in text and words in text
+    assert run.double.counters()["writes"] == 0
 
 
 @pytest.mark.parametrize(
@@ -247,13 +423,15 @@ def test_forms_of_answers(http_server, answer, status):
     http_server.route("POST", "/api/v1/create/workflowexecution/1", (200, answer))
     http_server.route("GET", "/api/v1/workflow-executions/162/status", (200, status))
     http_server.route("GET", "/api/v1/execution-results/workflow-executions/162/resultType/2", [])
+    http_server.route("GET", "/api/v1/workflow-executions/workflows/1", [])
     assert answered(http_server, workflow_id=1)["execution_id"] == 162
-    assert http_server.requests[1].json() == {"userName": "admin", "workflowParameters": ""}
+    assert http_server.requests[2].json() == {"userName": "admin", "workflowParameters": ""}
 
 
-def test_a_start_that_tells_no_id(http_server):
+@pytest.mark.parametrize("answer", [b"started", b"0", "²".encode(), b"9" * 5000, b"null", b"[]", b"true", b'{"id": 0}', b'{"id": "1e3"}', b""])
+def test_a_start_that_tells_no_id(http_server, answer):
     http_server.route("GET", "/api/v1/workflows/1", {"name": "x"})
-    http_server.route("POST", "/api/v1/create/workflowexecution/1", b"started")
+    http_server.route("POST", "/api/v1/create/workflowexecution/1", answer)
     with pytest.raises(ClientError) as caught:
         answered(http_server, workflow_id=1)
     assert str(caught.value) == (

@@ -156,6 +156,40 @@ def test_workflow_run_needs_one_name(run):
     assert result["msg"] == "parameters are mutually exclusive: workflow_id|workflow_uuid|workflow_name"
 
 
+def test_workflow_from_a_file_of_the_controller(run, sparkflows_double, tmp_path):
+    """A JSON text with escapes that another language reads differently arrives as it is, also where templates make data of it."""
+    workflow = {"uuid": "6f1c0f3e-8a43-4b2e-9d0a-0d3f4c6b2a11", "name": "\U0001f600 a/b", "nodes": [True, None, 1.50]}
+    text = json.dumps(workflow).replace("a/b", "a\\/b")
+    (tmp_path / "w.json").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    for options, changed in ((["--check"], True), ([], True), ([], False)):
+        result, output = run("sparkflows_workflow", *options, src=str(tmp_path / "w.json"), project_id=1)
+        assert (result["changed"], "WARNING" in output) == (changed, False)
+    kept = json.loads((sparkflows_double.home / "state.json").read_text())["workflows"][-1]
+    assert kept["workflow"] == workflow
+    result, dummy = run("sparkflows_workflow", content=workflow, project_id=1)
+    assert not result["changed"]
+
+
+def test_workflow_refuses(run, sparkflows_double, tmp_path):
+    for given, message in (
+        ({"src": "no-such.json"}, "There is no file no-such.json on the controller. Correct src."),
+        ({"src": str(tmp_path), "content": "{}"}, "Both src and content are given; the workflow comes from one of them."),
+        ({"src": [1]}, "src is [1]; name the file of a workflow on the controller."),
+        ({}, "one of the following is required: src, content"),
+    ):
+        assert run("sparkflows_workflow", project_id=1, **given)[0]["msg"] == message
+    assert sparkflows_double.counters()["requests"] == 0
+
+
+def test_workflow_run_with_results_that_are_not_there(run, sparkflows_double):
+    sparkflows_double.switches(results_shape="missing")
+    result, output = run("sparkflows_workflow_run", workflow_id=1, user="admin", poll_interval=0.01, parameters={"a": [1, "é"]})
+    assert (result["status"], result.get("results")) == ("COMPLETED", None), result
+    assert "has no results of it (404 to GET" in " ".join(output.split())
+    state = json.loads((sparkflows_double.home / "state.json").read_text())
+    assert state["executions"][-1]["parameters"] == '{"a": [1, "é"]}'
+
+
 def test_the_action_groups_have_every_module():
     """Who asks Sparkflows takes its login from module_defaults, so that it is written once."""
     groups = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text())["action_groups"]
