@@ -13,12 +13,24 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 
+def _places():
+    from tracking_guard import uris
+
+    proxied = os.environ.get("_MLFLOW_SERVER_SERVE_ARTIFACTS") == "true"
+    root = os.environ["_MLFLOW_SERVER_ARTIFACT_DESTINATION" if proxied else "_MLFLOW_SERVER_ARTIFACT_ROOT"]
+    return uris.Places(root, proxied, os.environ.get("TRACKING_GUARD_FURTHER_URIS", "").split())
+
+
+def on_starting(server):
+    """gunicorn calls this before it makes a worker."""
+    database = os.environ.get("_MLFLOW_SERVER_FILE_STORE", "")
+    if database.startswith("sqlite:///") and _places().holds(database[len("sqlite:///") :]):
+        raise SystemExit("The database %s lies in the artifact store, where every client could read it. Keep it elsewhere." % database)
+
+
 def post_worker_init(worker):
     """gunicorn calls this when a worker has loaded its application and not yet taken a request."""
-    from tracking_guard import requests, stores, uris
+    from tracking_guard import requests, stores
 
-    environ = os.environ
-    proxied = environ.get("_MLFLOW_SERVER_SERVE_ARTIFACTS") == "true"
-    root = environ["_MLFLOW_SERVER_ARTIFACT_DESTINATION" if proxied else "_MLFLOW_SERVER_ARTIFACT_ROOT"]
-    stores.install(uris.Places(root, proxied, environ.get("TRACKING_GUARD_FURTHER_URIS", "").split()))
+    stores.install(_places())
     worker.wsgi = requests.Guard(worker.wsgi)

@@ -119,6 +119,10 @@ class Places:
         if not self._is_known(uri):
             raise Refused("%r is outside the places where this server keeps artifacts, so it is not opened." % uri)
 
+    def holds(self, path: str) -> bool:
+        """Whether a file of this host lies in the store."""
+        return not _scheme(self.root) and is_inside(path, self.root)
+
     def _check_form(self, uri: str) -> None:
         for form in _decoded(uri):
             if _DIVIDERS.search(form):
