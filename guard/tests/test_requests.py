@@ -19,6 +19,8 @@ from conftest import SECRET, SOURCE, Tracking
 from exploits import API, ARTIFACTS
 
 CREATE = API + "experiments/create"
+POST = b"POST " + CREATE.encode() + b" HTTP/1.1\r\nHost: x\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 def raw(server: Tracking, request: bytes) -> bytes:
@@ -59,7 +61,7 @@ SMUGGLED = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 )
 def test_no_request_is_smuggled(guarded: Tracking, framing: bytes) -> None:
     """CVE-2024-1135, CVE-2024-6827: what follows an ambiguous end is never answered as a second request."""
-    answer = raw(guarded, b"POST " + CREATE.encode() + b" HTTP/1.1\r\nHost: x\r\n" + framing + SMUGGLED)
+    answer = raw(guarded, POST + framing + SMUGGLED)
     assert answer.count(b"HTTP/1.") <= 1
     assert b"HTTP/1.1 200" not in answer
     alive(guarded)
@@ -67,7 +69,7 @@ def test_no_request_is_smuggled(guarded: Tracking, framing: bytes) -> None:
 
 @pytest.mark.parametrize("length", [b"-1", b"-5\r\nabcde", b"ffffffffffffffffffff", b"0x5\r\nabcde"])
 def test_odd_chunks_end_the_request(guarded: Tracking, length: bytes) -> None:
-    answer = raw(guarded, b"POST " + CREATE.encode() + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n" + length + b"\r\n0\r\n\r\n")
+    answer = raw(guarded, CHUNKED + length + b"\r\n0\r\n\r\n")
     assert b"HTTP/1.1 200" not in answer
     alive(guarded)
 
@@ -83,9 +85,9 @@ def test_parts_are_refused_unread(guarded: Tracking) -> None:
 
 def test_large_bodies_are_refused(guarded: Tracking) -> None:
     client = guarded.client()
-    assert b" 413 " in raw(guarded, b"POST " + CREATE.encode() + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n")
+    assert b" 413 " in raw(guarded, POST + b"Content-Length: 5000000\r\n\r\n")
     chunk = b"100000\r\n" + b" " * (1 << 20) + b"\r\n"
-    assert b" 413 " in raw(guarded, b"POST " + CREATE.encode() + b" HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk * 4 + b"10\r\n" + b" " * 16 + b"\r\n0\r\n\r\n")
+    assert b" 413 " in raw(guarded, CHUNKED + chunk * 4 + b"10\r\n" + b" " * 16 + b"\r\n0\r\n\r\n")
     # An artifact may be as large.
     client.send("PUT", ARTIFACTS + "0/large/artifacts/blob", b"x" * (5 << 20))
     assert client.statuses[-1] == 200
@@ -171,7 +173,8 @@ def test_database_in_the_store_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "store"
     done = subprocess.run(
         [str(Path(sys.executable).parent / "mlflow"), "server", "--port", "1", "--workers", "1", "--backend-store-uri", "sqlite:///%s/mlflow.db" % folder,
-         "--serve-artifacts", "--artifacts-destination", str(folder), "--gunicorn-opts", "--bind unix:%s/socket --config %s" % (tmp_path, SOURCE / "gunicorn.conf.py")],
+         "--serve-artifacts", "--artifacts-destination", str(folder),
+         "--gunicorn-opts", "--bind unix:%s/socket --config %s" % (tmp_path, SOURCE / "gunicorn.conf.py")],
         cwd=str(tmp_path), env={"PATH": "%s:/usr/bin:/bin" % Path(sys.executable).parent, "GIT_PYTHON_REFRESH": "quiet"},
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
     )  # fmt: skip
