@@ -8,12 +8,15 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _rules as rules
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Rule, Settings
 
 _ADVICE = "Take one from `openssl rand -base64 24` and keep it in a vault."
+_DATA = "/var/lib/mlflow-server"
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -60,6 +63,11 @@ def _database_host(name: str, value: str) -> list[str]:
     return [] if good else ["%s is '%s', but a host's name or an IPv4 address was expected." % (name, rules.shown(value))]
 
 
+def _artifact_uri(name: str, value: str) -> list[str]:
+    good = re.match(r"([a-z][a-z0-9+.-]*://[A-Za-z0-9._@:-]+(/|\Z)|/[A-Za-z0-9._])[A-Za-z0-9._/=@+-]*\Z", value) and ".." not in value.split("/")
+    return [] if good else ["%s is '%s', but a URI such as s3://bucket/prefix, or an absolute path, was expected." % (name, rules.shown(value))]
+
+
 RULES: rules.Table = {
     # What stands in the unit or in a path must not be able to say anything else there.
     "mlflow_server_stack": rules.absolute_path(),
@@ -69,6 +77,9 @@ RULES: rules.Table = {
     "mlflow_server_port": rules.between(1024, 65535),
     "mlflow_server_artifact_directory": rules.absolute_path(deep=True),
     "mlflow_server_workers": rules.between(1, 64).when(present),
+    "mlflow_server_request_timeout": rules.between(30, 86400).when(present),
+    "mlflow_server_readable_paths": rules.texts(rules.absolute_path()).when(present),
+    "mlflow_server_further_artifact_uris": rules.texts(Rule(_artifact_uri)).when(present),
     "mlflow_server_health_timeout": rules.between(1, 3600).when(present),
     "mlflow_server_min_free_mb": rules.at_least(0).when(present),
     "mlflow_server_min_memory_mb": rules.at_least(0).when(present),
@@ -102,6 +113,14 @@ RULES: rules.Table = {
 def problems(settings: Settings) -> list[str]:
     """Sentences for settings of the role that can't be right."""
     found = rules.judge(RULES, settings)
+    # The guard on the host refuses this too: what is in the store is shown to every client.
+    if present(settings) and settings["mlflow_server_artifact_store"] == "disk" and rules.fits(RULES, "mlflow_server_artifact_directory", settings):
+        directory = posixpath.normpath(settings["mlflow_server_artifact_directory"])
+        if (_DATA + "/").startswith(directory.rstrip("/") + "/"):
+            found.append(
+                "mlflow_server_artifact_directory is %s, which holds the server's database, and every client may read artifacts. "
+                "Give them a folder of their own, such as %s/artifacts." % (rules.shown(settings["mlflow_server_artifact_directory"]), _DATA)
+            )
     if proxied(settings) and settings["mlflow_server_listen_address"] not in _LOOPBACK and rules.fits(RULES, "mlflow_server_listen_address", settings):
         found.append(
             "mlflow_server_listen_address is %s, where the server could be reached without the login. With mlflow_server_proxy it must be 127.0.0.1; "
