@@ -15,19 +15,24 @@ options:
   source:
     description:
       - Where the private key is kept.
-      - V(disk) is a file. V(aws_secretsmanager) and V(aws_ssm) are AWS Secrets Manager and the Parameter Store of AWS Systems Manager.
+      - V(disk) is a file, V(value) is O(value) itself.
+      - V(aws_secretsmanager) and V(aws_ssm) are AWS Secrets Manager and the Parameter Store of AWS Systems Manager.
       - V(azure_keyvault) is a secret of an Azure Key Vault, not one of its keys, whose private half never leaves it.
       - V(hashicorp_vault) is the key-value engine, version 1 or 2, of HashiCorp Vault or OpenBao.
     type: str
-    choices: [disk, aws_secretsmanager, aws_ssm, azure_keyvault, hashicorp_vault]
+    choices: [disk, value, aws_secretsmanager, aws_ssm, azure_keyvault, hashicorp_vault]
     default: disk
   path:
     description:
       - The file with the private key. Required with O(source=disk).
     type: path
+  value:
+    description:
+      - The private key itself, as from a lookup or a variable that Ansible Vault encrypts. Required with O(source=value). It is never shown.
+    type: raw
   secret_name:
     description:
-      - Name of the secret. Required for every source but V(disk).
+      - Name of the secret. Required for every source but V(disk) and V(value).
       - Name or ARN of the secret for AWS Secrets Manager, name of the parameter for the Parameter Store, name of the secret for Azure,
         and the path below O(vault_mount), without C(data/), for HashiCorp Vault.
     type: str
@@ -84,7 +89,7 @@ options:
     default: approle
   aws_region:
     description:
-      - AWS region. Without it, the one of O(aws_profile), E(AWS_REGION), E(AWS_DEFAULT_REGION) or the AWS configuration file is taken.
+      - AWS region. Without it, the one of E(AWS_REGION), of E(AWS_DEFAULT_REGION), or of O(aws_profile) in the AWS configuration file is taken.
     type: str
   aws_access_key_id:
     description:
@@ -155,7 +160,7 @@ options:
     type: path
   timeout:
     description:
-      - Seconds to wait for each answer of the vault.
+      - Seconds that reading the key from the vault may take, the login included.
     type: int
     default: 30
 notes:

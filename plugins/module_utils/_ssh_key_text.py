@@ -23,6 +23,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_public_key i
 
 MOST_BYTES = 64 * 1024
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
+_PLAIN = re.compile(rb"\n(?:[A-Za-z0-9+/]+={0,2}\n)+")
 _BLANKS = b" \t\r\n\v\f"
 _PEM_LINE = 64
 _OPENSSH_LINE = 70
@@ -42,7 +43,7 @@ class Block(t.NamedTuple):
     label: str
     headers: t.Dict[str, str]
     body: bytes
-    #: The key in lines that every ssh reads, the same for the same key. Not to be shown.
+    #: The key in lines that every ssh reads, as they were if they are. Not to be shown.
     text: bytes
 
 
@@ -193,6 +194,8 @@ def _block(label: str, parts: _Parts) -> t.Optional[Block]:
         return None
     if not decoded:
         return None
+    if _PLAIN.fullmatch(parts.body):
+        return Block(label, headers, decoded, parts.begin + parts.body + parts.end + b"\n")
     head = "".join("%s: %s\n" % item for item in headers.items()) + "\n" if headers else ""
     return Block(label, headers, decoded, armoured(label, decoded, head))
 

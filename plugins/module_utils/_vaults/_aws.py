@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import abc
+import os
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
@@ -77,6 +78,7 @@ class _Aws(Vault):
         super().__init__(params)
         self.login = login_of(params)
         self._client: t.Any = None
+        self._session: t.Any = None
 
     @property
     def what(self) -> str:
@@ -103,9 +105,11 @@ class _Aws(Vault):
         except ImportError:
             raise lacks("boto3", "source=%s" % self.params["source"]) from None
         try:
-            session = boto3.Session(region_name=self.params["aws_region"] or None, **self.login.options())
+            # boto3 knows AWS_DEFAULT_REGION alone; AWS_REGION is what other tools of AWS read, and what containers of AWS are given.
+            session = boto3.Session(region_name=self.params["aws_region"] or os.environ.get("AWS_REGION") or None, **self.login.options())
+            self._session = session
             if not session.region_name:
-                raise Problem("No AWS region is known. Set aws_region, or AWS_DEFAULT_REGION in the environment.")
+                raise Problem("No AWS region is known. Set aws_region, or AWS_REGION or AWS_DEFAULT_REGION in the environment.")
             return session.client(
                 self.service,
                 endpoint_url=self.params["aws_endpoint_url"] or None,
@@ -115,7 +119,7 @@ class _Aws(Vault):
                 ),
             )
         except (BotoCoreError, ValueError) as error:
-            raise Problem("%s cannot be used: %s" % (self.subject, sentence(str(error)))) from None
+            raise Problem("%s cannot be used: %s" % (self.subject, sentence(self.secrets.hide(str(error))))) from None
 
     def read(self) -> bytes:
         from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
@@ -130,11 +134,21 @@ class _Aws(Vault):
                 % self.title
             ) from None
         except ClientError as error:
+            self._remember_credentials()
             raise self._refusal(error.response.get("Error", {})) from None
-        except BotoCoreError as error:
+        except (BotoCoreError, ValueError) as error:
+            self._remember_credentials()
             raise Problem(
-                "%s did not give an answer: %s Check the network, aws_region, aws_endpoint_url and ca_path." % (self.subject, sentence(str(error)))
+                "%s did not give an answer: %s Check the network, aws_region, aws_endpoint_url and ca_path."
+                % (self.subject, sentence(self.secrets.hide(str(error))))
             ) from None
+
+    def _remember_credentials(self) -> None:
+        """Those that boto3 found by itself are no more to be shown than those of the options."""
+        found = self._session.get_credentials() if self._session is not None else None
+        for name, value in vars(found).items() if found is not None else ():
+            if name.strip("_") in ("secret_key", "token"):
+                self.secrets.add(value)
 
     @abc.abstractmethod
     def _get(self, client: t.Any) -> bytes:
@@ -142,7 +156,7 @@ class _Aws(Vault):
 
     def _refusal(self, error: t.Mapping[str, str]) -> Problem:
         code = error.get("Code", "")
-        said = "%s says %s: %s" % (self.subject, code or "nothing", sentence(error.get("Message") or "no reason is given"))
+        said = "%s says %s: %s" % (self.subject, code or "nothing", sentence(self.secrets.hide(error.get("Message") or "no reason is given")))
         if code in ("ResourceNotFoundException", "ParameterNotFound", "ParameterVersionNotFound"):
             version = self.params["secret_version"]
             which = " in the version %s" % version if version else ""

@@ -15,6 +15,7 @@ import typing as t
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._base import Denied, Login, Missing, Params, Vault, check_url, lacks, pick_field
+from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._secrets import Secrets
 
 # The clouds of Microsoft. Only for these does the login service vouch for the authority (instance discovery).
 _KNOWN_AUTHORITIES = ("login.microsoftonline.com", "login.microsoftonline.us", "login.chinacloudapi.cn", "login.partner.microsoftonline.cn")
@@ -52,6 +53,20 @@ class AmbientLogin(Login):
         if self.params["azure_tenant_id"]:
             options.update(workload_identity_tenant_id=self.params["azure_tenant_id"])
         return identity.DefaultAzureCredential(**options)
+
+
+class _Remembering:
+    """A credential that tells what tokens it was given."""
+
+    def __init__(self, credential: t.Any, secrets: Secrets) -> None:
+        self._credential = credential
+        self._secrets = secrets
+
+    def get_token(self, *scopes: str, **options: t.Any) -> t.Any:
+        """A token, as azure-core asks for it."""
+        answer = self._credential.get_token(*scopes, **options)
+        self._secrets.add(answer.token)
+        return answer
 
 
 class AzureKeyVault(Vault):
@@ -92,32 +107,32 @@ class AzureKeyVault(Vault):
         timeout = self.params["timeout"]
         options = {"connection_verify": self.verify(), "connection_timeout": timeout, "read_timeout": timeout, "retry_total": 2}
         try:
-            credential = self.login.credential(identity, **dict(options, **self._authority()))
+            credential = _Remembering(self.login.credential(identity, **dict(options, **self._authority())), self.secrets)
             client = secrets.SecretClient(self.params["azure_vault_url"], credential, **options)
             answer = client.get_secret(self.params["secret_name"], self.params["secret_version"] or None)
         except exceptions.ResourceNotFoundError as error:
             version = self.params["secret_version"]
             which = " in the version %s" % version if version else ""
-            raise Missing("%s does not exist%s. Check secret_name and secret_version. Azure says: %s" % (self.what, which, _words(error))) from None
+            raise Missing("%s does not exist%s. Check secret_name and secret_version. Azure says: %s" % (self.what, which, self._words(error))) from None
         except exceptions.ClientAuthenticationError as error:
             raise Problem(
                 "The login for %s failed. Check azure_tenant_id, azure_client_id and azure_client_secret, or the identity that the environment offers."
-                " Azure says: %s" % (self.params["azure_vault_url"], _words(error))
+                " Azure says: %s" % (self.params["azure_vault_url"], self._words(error))
             ) from None
         except exceptions.HttpResponseError as error:
             if error.status_code == 403:
                 raise Denied(
                     "%s may not be read by this identity. It needs the role Key Vault Secrets User or the permission 'get' on secrets, the secret has to be"
-                    " enabled and the vault's firewall has to let this host in. Azure says: %s" % (self.what, _words(error))
+                    " enabled and the vault's firewall has to let this host in. Azure says: %s" % (self.what, self._words(error))
                 ) from None
-            raise Problem("%s could not be read: the answer was %s. Azure says: %s" % (self.what, error.status_code, _words(error))) from None
+            raise Problem("%s could not be read: the answer was %s. Azure says: %s" % (self.what, error.status_code, self._words(error))) from None
         except exceptions.AzureError as error:
             raise Problem(
                 "%s did not give an answer: %s Check the network, azure_vault_url, azure_authority_host and ca_path."
-                % (self.params["azure_vault_url"], _words(error))
+                % (self.params["azure_vault_url"], self._words(error))
             ) from None
         except ValueError as error:
-            raise Problem("%s cannot be read: %s Check azure_vault_url, azure_tenant_id and azure_authority_host." % (self.what, _words(error))) from None
+            raise Problem("%s cannot be read: %s Check azure_vault_url, azure_tenant_id and azure_authority_host." % (self.what, self._words(error))) from None
         return pick_field((answer.value or "").encode("utf-8"), self.params["secret_field"], self.what)
 
     def _authority(self) -> t.Dict[str, t.Any]:
@@ -127,9 +142,8 @@ class AzureKeyVault(Vault):
         known = host.rpartition("//")[2].rstrip("/").lower() in _KNOWN_AUTHORITIES
         return {"authority": host, "disable_instance_discovery": not known}
 
-
-def _words(error: Exception) -> str:
-    """What an error of the library says, without what only its maker needs (trace ids, repeated codes)."""
-    inner = getattr(error, "error", None)
-    message = getattr(inner, "message", None) or getattr(error, "message", None) or str(error)
-    return sentence(re.split(r"[\r\n]|Trace ID:", message)[0])
+    def _words(self, error: Exception) -> str:
+        """What an error of the library says, without secrets and without what only its maker needs (trace ids, repeated codes)."""
+        inner = getattr(error, "error", None)
+        message = getattr(inner, "message", None) or getattr(error, "message", None) or str(error)
+        return sentence(re.split(r"[\r\n]|Trace ID:", self.secrets.hide(message))[0])

@@ -18,7 +18,10 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._secrets import Secrets
 
+#: The options that no message may show.
+SECRET_OPTIONS = ("value", "vault_token", "vault_secret_id", "aws_secret_access_key", "aws_session_token", "azure_client_secret")
 Params = t.Mapping[str, t.Any]
 
 
@@ -57,6 +60,7 @@ class Vault(abc.ABC):
 
     def __init__(self, params: Params) -> None:
         self.params = params
+        self.secrets = Secrets(params, SECRET_OPTIONS)
 
     @property
     @abc.abstractmethod

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import os
+import re
 import typing as t
 import urllib.parse
 
@@ -17,14 +18,18 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._http import sent
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._base import Denied, Login, Missing, Params, Vault, check_url, lacks, value_of
 
 
+# What OpenSSL says of an answer that is no TLS, in its versions since 1.1.
+_NO_TLS = re.compile(r"WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|HTTP_REQUEST|RECORD_LAYER_FAILURE|PACKET_LENGTH_TOO_LONG", re.IGNORECASE)
+
+
 class TokenLogin(Login):
     """A token from the options."""
 
     def __init__(self, token: str) -> None:
         self.token = token
 
-    def log_in(self, client: t.Any) -> None:
-        """Make ``client`` use these credentials."""
+    def log_in(self, client: t.Any) -> t.Any:
+        """Make ``client`` use these credentials. Returns what the vault answered, if it was asked."""
         client.token = self.token
 
 
@@ -38,8 +43,12 @@ class AppRoleLogin(Login):
         if not (self.params["vault_role_id"] and self.params["vault_secret_id"]):
             raise Problem("vault_role_id and vault_secret_id belong together, and only one of them is given. Give both, or neither.")
 
-    def log_in(self, client: t.Any) -> None:
-        client.auth.approle.login(self.params["vault_role_id"], self.params["vault_secret_id"], mount_point=self.params["vault_approle_mount"])
+    def log_in(self, client: t.Any) -> t.Any:
+        path = "/v1/auth/%s/login" % urllib.parse.quote(self.params["vault_approle_mount"].strip("/"))
+        answer = client.adapter.post(path, json={"role_id": self.params["vault_role_id"], "secret_id": self.params["vault_secret_id"]})
+        token = (answer.get("auth") or {}).get("client_token") if isinstance(answer, dict) else None
+        client.token = token or ""
+        return None if token else answer
 
 
 class AmbientTokenLogin(Login):
@@ -55,7 +64,7 @@ class AmbientTokenLogin(Login):
                 " or set BAO_TOKEN or VAULT_TOKEN in the environment."
             )
 
-    def log_in(self, client: t.Any) -> None:
+    def log_in(self, client: t.Any) -> t.Any:
         client.token = self.token
 
 
@@ -131,28 +140,30 @@ class HashicorpVault(Vault):
             return self._field(self._read(client))
         except hvac.exceptions.Forbidden as error:
             raise Denied(
-                "%s may not be read with these credentials: the token is not valid, or its policy lacks 'read' on %s. %s"
-                % (self.what, self._policy_path(), _said(error))
+                "%s may not be read with these credentials: the token is not valid, its policy lacks 'read' on %s, or there is no engine at"
+                " vault_mount (%s). %s" % (self.what, self._policy_path(), self.mount, self._said(error))
             ) from None
         except hvac.exceptions.InvalidPath as error:
             raise self._missing(error) from None
         except hvac.exceptions.VaultDown as error:
-            raise Problem("The vault at %s is sealed or not ready. Unseal it, or name one that is. %s" % (self.url, _said(error))) from None
+            raise Problem("The vault at %s is sealed or not ready. Unseal it, or name one that is. %s" % (self.url, self._said(error))) from None
         except hvac.exceptions.VaultError as error:
-            raise Problem("%s could not be read. %s" % (self.what, _said(error))) from None
+            raise Problem("%s could not be read. %s" % (self.what, self._said(error))) from None
         except RequestException as error:
             raise Problem(self._unanswered(error)) from None
 
     def _log_in(self, client: t.Any, hvac: t.Any) -> None:
         try:
-            self.login.log_in(client)
+            refused = self.login.log_in(client)
         except (hvac.exceptions.InvalidRequest, hvac.exceptions.Forbidden, hvac.exceptions.InvalidPath) as error:
             raise Problem(
                 "The login by AppRole at %s failed. Check vault_role_id, vault_secret_id, whether the secret id is expired or used up,"
-                " and vault_approle_mount. %s" % (self.url, _said(error))
+                " and vault_approle_mount. %s" % (self.url, self._said(error))
             ) from None
-        except (KeyError, TypeError):
-            raise self._no_vault() from None
+        self.secrets.add(client.token)
+        if refused is not None:
+            self._data(refused)
+            raise self._no_vault()
 
     def _read(self, client: t.Any) -> t.Mapping[str, t.Any]:
         """The fields of the secret."""
@@ -214,7 +225,9 @@ class HashicorpVault(Vault):
                 "%s was %s in its version %s. Name another with secret_version, or write it anew."
                 % (self.what, "destroyed" if metadata.get("destroyed") else "deleted", metadata.get("version", version))
             )
-        said = " ".join("The vault says: %s" % sentence(str(text)) for text in list(error.errors or []) + list(body.get("warnings") or []))
+        if any("no handler for route" in str(text) for text in error.errors or []):
+            return Missing("There is no engine mounted at %s in the vault at %s. Correct vault_mount." % (self.mount, self.url))
+        said = " ".join("The vault says: %s" % sentence(self.secrets.hide(str(text))) for text in list(error.errors or []) + list(body.get("warnings") or []))
         which = " in the version %s" % version if version else ""
         return Missing(
             (
@@ -222,9 +235,16 @@ class HashicorpVault(Vault):
             ).rstrip()
         )
 
+    def _said(self, error: t.Any) -> str:
+        """What the vault says; secrets are hidden before it is cut."""
+        text = self.secrets.hide(", ".join(map(str, error.errors or [])) or str(error.text or ""))
+        return "It says: %s" % sentence(text[:300]) if text else "It does not say why."
+
     def _unanswered(self, error: Exception) -> str:
         from requests import exceptions
 
+        if isinstance(error, exceptions.SSLError) and _NO_TLS.search(str(error)):
+            return "The server at %s does not speak TLS. Correct the port, or begin vault_url with http:// if that is meant." % self.url
         if isinstance(error, exceptions.SSLError):
             return "The vault at %s shows a certificate that is not trusted: %s Name its authority with ca_path." % (self.url, _tls_cause(error))
         if isinstance(error, exceptions.Timeout):
@@ -232,11 +252,6 @@ class HashicorpVault(Vault):
         if isinstance(error, exceptions.ConnectionError):
             return "The vault at %s cannot be reached: %s Check vault_url, that the vault runs, and the network." % (self.url, _network_cause(error))
         return "The vault at %s did not give a usable answer (%s). Check vault_url." % (self.url, type(error).__name__)
-
-
-def _said(error: t.Any) -> str:
-    text = ", ".join(error.errors or []) or error.text or ""
-    return "It says: %s" % sentence(text[:300]) if text else "It does not say why."
 
 
 def _innermost(error: BaseException) -> BaseException:

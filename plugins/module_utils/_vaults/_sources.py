@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
@@ -16,9 +18,12 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._azure im
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._base import Denied, Missing, Params, Unfit, Vault
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._disk import Disk
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._hashicorp import HashicorpVault
+from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._secrets import check_credentials
+from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._value import Value
 
 VAULTS: t.Dict[str, t.Type[Vault]] = {
     "disk": Disk,
+    "value": Value,
     "aws_secretsmanager": SecretsManager,
     "aws_ssm": ParameterStore,
     "azure_keyvault": AzureKeyVault,
@@ -31,6 +36,7 @@ def source_argument_spec() -> t.Dict[str, t.Any]:
     return {
         "source": {"type": "str", "choices": list(VAULTS), "default": "disk"},
         "path": {"type": "path"},
+        "value": {"type": "raw", "no_log": True},
         "secret_name": {"type": "str", "no_log": False},
         "secret_version": {"type": "str", "no_log": False},
         "secret_field": {"type": "str", "no_log": False},
@@ -61,11 +67,6 @@ def source_argument_spec() -> t.Dict[str, t.Any]:
     }
 
 
-def secrets_of(params: Params) -> t.List[str]:
-    """The values among the options that no message may show."""
-    return [str(params[name]) for name, option in source_argument_spec().items() if option.get("no_log") and params.get(name)]
-
-
 class Obtained(t.NamedTuple):
     """What a source gave: the content, ``None`` when there is none, and what was found on the way (code, sentence)."""
 
@@ -76,26 +77,21 @@ class Obtained(t.NamedTuple):
 
 def obtain(params: Params) -> Obtained:
     """Validate the options and read the key once. `Problem` when the source cannot be used at all."""
+    check_credentials(params)
+    vault = VAULTS[params["source"]](params)
     try:
-        vault = VAULTS[params["source"]](params)
         vault.validate()
         obtained = _read(vault, params)
     except Problem as problem:
-        raise Problem(_without_secrets(str(problem), params)) from None
-    return obtained._replace(findings=[(code, _without_secrets(text, params)) for code, text in obtained.findings])
-
-
-def _without_secrets(text: str, params: Params) -> str:
-    for secret in secrets_of(params):
-        text = text.replace(secret, "***")
-    return text
+        raise Problem(vault.secrets.hide(str(problem))) from None
+    return obtained._replace(findings=[(code, vault.secrets.hide(text)) for code, text in obtained.findings])
 
 
 def _read(vault: Vault, params: Params) -> Obtained:
     findings: t.List[t.Tuple[str, str]] = []
     content = None
     try:
-        content = vault.read()
+        content = _in_time(vault, params["timeout"])
     except Missing as problem:
         if params["on_missing"] == "fail":
             raise
@@ -109,3 +105,26 @@ def _read(vault: Vault, params: Params) -> Obtained:
     if isinstance(vault, Disk):
         findings.extend(vault.findings)
     return Obtained(vault.what, content, findings)
+
+
+def _in_time(vault: Vault, timeout: int) -> bytes:
+    """The secret, within ``timeout`` seconds: the libraries only limit the wait for the next byte, which a server can send for ever."""
+    if isinstance(vault, (Disk, Value)):
+        return vault.read()
+    answers: queue.Queue[t.Union[bytes, BaseException]] = queue.Queue()
+
+    def read() -> None:
+        try:
+            answers.put(vault.read())
+        except BaseException as error:
+            answers.put(error)
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        # The library's own words come first where it keeps to the limit.
+        answer = answers.get(timeout=timeout + 1)
+    except queue.Empty:
+        raise Problem("%s was not read within %d seconds. Check the network and the server, or raise timeout." % (vault.what, timeout)) from None
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer

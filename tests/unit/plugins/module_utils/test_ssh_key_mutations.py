@@ -89,12 +89,12 @@ def test_a_text_passes_when_ssh_reads_it_and_is_mended_or_refused_when_not(kind,
     assert mended > 25
 
 
-def test_the_same_key_is_written_in_the_same_bytes(make):
+def test_what_is_rewritten_is_the_same_each_time(make):
     """Else a second run would change the file."""
     key = make("-t", "ed25519")
     for name, text in mutations(key).items():
         found = examine(text, WHAT, POLICY)
-        if not found.findings:
+        if not found.findings and found.layout:
             assert found.text == key, name
 
 

@@ -8,8 +8,9 @@ Each is reached through a server that counts, because a run reads a secret once.
 
 from __future__ import annotations
 
-import importlib
+import contextlib
 import datetime
+import importlib
 import ipaddress
 import json
 import os
@@ -173,6 +174,14 @@ def vault(bao, counted):
     return {"source": "hashicorp_vault", "vault_url": counted(bao.url), "vault_token": bao.reader, "secret_name": "team/ssh"}
 
 
+@pytest.fixture
+def closed_url():
+    """An address that refuses connections for as long as the test runs."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        yield "http://127.0.0.1:%d" % closed.getsockname()[1]
+
+
 def paths(http_server):
     return [(request.method, request.path) for request in http_server.requests]
 
@@ -253,8 +262,8 @@ def test_bao_refusals(vault, bao):
     denied = finding(**{**vault, "vault_token": bao.stranger, "vault_kv_version": "2"})
     assert denied[0] == "unreadable"
     assert denied[1].startswith(
-        "The secret secret/team/ssh of the vault at %s may not be read with these credentials: the token is not valid, or its policy lacks 'read' on"
-        " secret/data/team/ssh. It says: " % vault["vault_url"]
+        "The secret secret/team/ssh of the vault at %s may not be read with these credentials: the token is not valid, its policy lacks 'read' on"
+        " secret/data/team/ssh, or there is no engine at vault_mount (secret). It says: " % vault["vault_url"]
     )
     assert "permission denied" in denied[1]
     assert finding(**{**vault, "vault_token": "CANARY-no-token"})[0] == "unreadable"
@@ -262,7 +271,13 @@ def test_bao_refusals(vault, bao):
     assert "does not exist" in refusal(**{**vault, "secret_name": "team/none"}, on_missing="fail")
     assert "was deleted in its version 1. Name another with secret_version" in finding(**{**vault, "secret_name": "team/gone"})[1]
     assert "does not exist" in finding(**{**vault, "secret_name": "team/no such?version=1#x", "vault_token": ROOT_TOKEN})[1]
-    assert finding(**{**vault, "vault_mount": "nowhere", "vault_token": ROOT_TOKEN, "vault_kv_version": "2"})[0] == "missing"
+    nowhere = {**vault, "vault_mount": "nowhere"}
+    for kv in ("1", "2"):
+        assert finding(**{**nowhere, "vault_token": ROOT_TOKEN, "vault_kv_version": kv}) == (
+            "missing",
+            "There is no engine mounted at nowhere in the vault at %s. Correct vault_mount." % vault["vault_url"],
+        )
+    assert "or there is no engine at vault_mount (nowhere)." in finding(**nowhere)[1]
     assert "is an engine of type cubbyhole" in refusal(**{**vault, "vault_mount": "cubbyhole", "vault_token": ROOT_TOKEN})
 
 
@@ -294,12 +309,21 @@ def test_bao_addresses(vault, http_server, tls_server):
     assert refusal(**{**vault, "timeout": 0}) == "timeout is 0; it must be at least one second."
     assert "but there is no such file on" in refusal(**vault, ca_path="/no/such/file")
     assert "shows a certificate that is not trusted: " in refusal(**{**vault, "vault_url": tls_server.url})
+    assert refusal(**{**vault, "vault_url": http_server.url.replace("http:", "https:")}) == (
+        "The server at %s does not speak TLS. Correct the port, or begin vault_url with http:// if that is meant." % http_server.url.replace("http:", "https:")
+    )
     for answer in (b"<html>", {"data": None}, []):
         http_server.route("GET", "/*", answer)
         assert refusal(**vault) == "The server at %s does not answer as HashiCorp Vault or OpenBao does. Check vault_url." % http_server.url
     http_server.route("GET", "/*", (307, b"", {"Location": "http://active.example.com/v1/x?a=b"}))
     assert refusal(**vault) == (
         "The vault at %s points to http://active.example.com/v1/x. Redirects are not followed; set vault_url to the active server." % http_server.url
+    )
+    http_server.route("POST", "/*", (307, b"", {"Location": "http://active.example.com/v1/auth/approle/login"}))
+    role = {**vault, "vault_token": None, "vault_role_id": "role", "vault_secret_id": "CANARY-secret-id"}
+    assert refusal(**role) == (
+        "The vault at %s points to http://active.example.com/v1/auth/approle/login. Redirects are not followed; set vault_url to the active server."
+        % http_server.url
     )
     http_server.route("GET", "/*", (500, {"errors": ["boom CANARY-x"]}))
     assert "could not be read. It says: boom ***." in refusal(**{**vault, "vault_token": "CANARY-x"})
@@ -422,9 +446,15 @@ def test_documented_errors_of_aws(http_server, code, denied, part):
     assert len(http_server.requests) == 1, "what cannot pass is not tried again"
 
 
-def test_aws_logins(aws, monkeypatch, tmp_path):
+def test_aws_logins(aws, monkeypatch, tmp_path, http_server):
     manager = {"source": "aws_secretsmanager", "secret_name": "team/ssh", "aws_endpoint_url": aws["aws_endpoint_url"]}
-    assert refusal(**manager) == "No AWS region is known. Set aws_region, or AWS_DEFAULT_REGION in the environment."
+    assert refusal(**manager) == "No AWS region is known. Set aws_region, or AWS_REGION or AWS_DEFAULT_REGION in the environment."
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    keys = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "x"}
+    assert finding(**{**manager, "secret_name": "team/none"}, **keys)[0] == "missing"
+    assert "/eu-west-3/" in http_server.requests[-1].headers["authorization"]
+    monkeypatch.delenv("AWS_REGION")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     assert refusal(**manager).startswith("There are no AWS credentials for AWS Secrets Manager. Give aws_access_key_id")
     assert refusal(**manager, aws_profile="none") == "AWS Secrets Manager cannot be used: The config profile (none) could not be found."
@@ -692,6 +722,127 @@ def test_azure_options(azure, tls_server):
     assert "did not give an answer" in untrusted and "certificate verify failed" in untrusted.lower()
 
 
+# ---------------------------------------------------------------------------------------------------- credentials, in no message
+
+
+HASHICORP = {"source": "hashicorp_vault", "vault_url": "http://127.0.0.1:1", "secret_name": "x"}
+AWS = {"source": "aws_ssm", "secret_name": "x", "aws_region": "eu-central-1", "aws_endpoint_url": "http://127.0.0.1:1"}
+AWS_KEYS = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "CANARY-aws-secret"}
+
+
+@pytest.mark.parametrize("mark", ["\n", "\r", "\t", "\0", "\x7f", "\x85"])
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (HASHICORP, "vault_token"),
+        ({**HASHICORP, "vault_secret_id": "CANARY-secret-id"}, "vault_role_id"),
+        ({**HASHICORP, "vault_role_id": "role"}, "vault_secret_id"),
+        ({**HASHICORP, "vault_token": "CANARY-token"}, "vault_namespace"),
+        ({**AWS, "aws_secret_access_key": "CANARY-aws-secret"}, "aws_access_key_id"),
+        ({**AWS, "aws_access_key_id": "AKIATEST"}, "aws_secret_access_key"),
+        ({**AWS, **AWS_KEYS}, "aws_session_token"),
+        ({"source": "azure_keyvault"}, "azure_client_secret"),
+        (HASHICORP, "BAO_TOKEN"),
+        (HASHICORP, "VAULT_TOKEN"),
+        (AWS, "AWS_SESSION_TOKEN"),
+        (AWS, "AWS_SECRET_ACCESS_KEY"),
+    ],
+)
+def test_control_characters_in_credentials(options, name, mark, monkeypatch):
+    value = "CANARY-abc" + mark
+    if name.isupper():
+        if mark == "\0":
+            return  # the environment cannot have it
+        monkeypatch.setenv(name, value)
+    else:
+        options = {**options, name: value}
+    assert refusal(**options) == "%s has a line break or another control character in it. Give it without, in Jinja with '| trim'." % name
+
+
+def test_letters_that_no_header_takes():
+    assert refusal(**HASHICORP, vault_token="CANARY-tökén") == "vault_token has a character in it that is not ASCII. Copy it again."
+
+
+SECRET = 'CANARY "quoted" \\back/slash+ü'
+
+
+@pytest.mark.parametrize("written", [str, repr, ascii, lambda text: repr(text.encode()), json.dumps, urllib.parse.quote, urllib.parse.quote_plus])
+@pytest.mark.parametrize("padding", [0, 285, 290, 295])
+def test_no_way_of_writing_a_secret_is_shown(written, padding, http_server, monkeypatch):
+    """Also where the message is cut within the secret, and when the secret comes from the environment or was issued."""
+    text = "x" * padding + written(SECRET)
+    http_server.route("POST", "/v1/auth/*", {"auth": {"client_token": "CANARY-issued-token"}})
+    http_server.route("GET", "/v1/*", (500, {"errors": [text + " CANARY-issued-token"]}))
+    role = {**HASHICORP, "vault_url": http_server.url, "vault_role_id": "role", "vault_secret_id": SECRET}
+    assert "CANARY" not in refusal(**role)
+    http_server.route("POST", "/", (400, {"__type": "InvalidParameterException", "Message": text}))
+    for name in ("AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "AKIATEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    assert "CANARY" not in refusal(**{**AWS, "aws_endpoint_url": http_server.url})
+
+
+def test_credentials_that_boto3_finds_are_not_shown(http_server, tmp_path):
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "credentials").write_text("[default]\naws_access_key_id = AKIATEST\naws_secret_access_key = CANARY-in-a-file\n")
+    http_server.route("POST", "/", (400, {"__type": "InvalidParameterException", "Message": "not CANARY-in-a-file"}))
+    assert "InvalidParameterException: not ***." in refusal(**{**AWS, "aws_endpoint_url": http_server.url})
+
+
+def test_the_token_of_azure_is_not_shown(azure, tls_server):
+    tls_server.faults["/secrets/ssh/"] = (400, {"error": {"code": "BadParameter", "message": "No " + tls_server.token}}, {})
+    assert refusal(**azure).endswith("Azure says: No ***.")
+
+
+def test_a_vault_that_drips():
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def serve():
+        with contextlib.suppress(OSError):
+            connection = listener.accept()[0]
+            with connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+                while not over.wait(0.2):
+                    connection.sendall(b" ")
+
+    threading.Thread(target=serve, daemon=True).start()
+    url = "http://127.0.0.1:%d" % listener.getsockname()[1]
+    start = time.monotonic()
+    text = refusal(**{**HASHICORP, "vault_url": url, "timeout": 1}, vault_token="CANARY-token")
+    over.set()
+    listener.close()
+    assert time.monotonic() - start < 5
+    assert text == "The secret secret/x of the vault at %s was not read within 1 seconds. Check the network and the server, or raise timeout." % url
+
+
+# ---------------------------------------------------------------------------------------------------------------- a value
+
+
+def test_a_value():
+    assert read(source="value", value=KEY) == KEY
+    assert read(source="value", value=json.dumps({"key": KEY}), secret_field="key") == KEY
+    assert read(source="value", value={"key": KEY}, secret_field="key") == KEY
+    assert refusal(source="value") == "source is value, which needs value. Set it."
+    for value in (12, [KEY], True):
+        with pytest.raises(Problem, match="^value is no text"):
+            obtain(params(source="value", value=value))
+
+
+@pytest.mark.parametrize("module", ["ssh_key_check", "ssh_private_key"])
+def test_a_value_is_never_shown(module, run_module, tmp_path):
+    dest = {"dest": str(tmp_path / "home" / "key")} if module == "ssh_private_key" else {}
+    for value, failed in ((KEY.rstrip("\n"), False), (KEY.replace("\n", "\r\n"), module == "ssh_key_check"), (KEY[:200], True), ({"private_key": KEY}, True)):
+        result, output = run_module(module, {"source": "value", "value": value, **dest}, "-vvv", "--diff")
+        assert bool(result.get("findings")) is failed, result
+        for secret in (BODY, "PRIVATE KEY-----\\n", KEY.splitlines()[1][40:]):
+            assert secret not in output
+    assert result["changed"] is False
+    if dest:
+        written = (tmp_path / "home" / "key").read_text()
+        assert "".join(written.split()) == "".join(KEY.split()) and "\r" not in written
+
+
 # ----------------------------------------------------------------------------------------------------- without a library
 
 
@@ -746,7 +897,7 @@ def test_a_key_is_placed_with_one_read_and_one_execution(vault, bao, http_server
 
 
 @pytest.mark.parametrize(("module", "more"), [("ssh_key_check", {"passphrase": "CANARY-passphrase"}), ("ssh_private_key", {"dest": "/nowhere/at/all"})])
-def test_failures_show_no_secret(vault, bao, run_module, module, more):
+def test_failures_show_no_secret(vault, bao, run_module, module, more, closed_url):
     role = {"vault_token": None, "vault_role_id": bao.role_id, "vault_secret_id": "CANARY-secret-id"}
     aws = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "CANARY-aws-secret", "aws_session_token": "CANARY-session", "aws_region": "eu-central-1"}
     azure = {"azure_client_secret": CLIENT_SECRET, "azure_client_id": "x", "azure_vault_url": "https://" + VAULT, "secret_name": "ssh"}
@@ -754,7 +905,7 @@ def test_failures_show_no_secret(vault, bao, run_module, module, more):
         ({"vault_token": "CANARY-no-token"}, "may not be read with these credentials"),
         (role, "The login by AppRole at "),
         ({"allowed_types": ["rsa"]}, "is of the type ed25519"),
-        ({"source": "aws_ssm", "aws_endpoint_url": "http://127.0.0.1:1", **aws}, "did not give an answer: Could not connect"),
+        ({"source": "aws_ssm", "aws_endpoint_url": closed_url, **aws}, "did not give an answer: Could not connect"),
         ({"source": "azure_keyvault", **azure}, "azure_tenant_id is missing."),
     ):
         result, output = run_module(module, {**vault, **arguments, **more}, "-vvv")
