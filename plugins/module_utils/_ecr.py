@@ -349,6 +349,18 @@ def _dockerfile(params: t.Mapping[str, t.Any]) -> str:
 
 def check_params(params: t.Mapping[str, t.Any]) -> None:
     """What can be said against the parameters of ecr_image without asking AWS or docker."""
+    check_names(params)
+    if params["state"] == "absent":
+        return
+    extra = [option for option in ("dockerfile", "build_args", "target", "platform") if params[option]]
+    if extra and not params["context"]:
+        raise ClientError("%s can only be given with context." % " and ".join(extra))
+    if params["context"]:
+        _check_context(params)
+
+
+def check_names(params: t.Mapping[str, t.Any]) -> None:
+    """What can be said against the names of repository, tag, key and image."""
     if not _REPOSITORY.fullmatch(params["name"]):
         raise ClientError(
             "name is %s; a repository's name has 2 to 256 lower-case letters and digits, with a '.', '_', '-' or '/' between them." % ascii(params["name"])
@@ -370,11 +382,6 @@ def check_params(params: t.Mapping[str, t.Any]) -> None:
         raise ClientError("tag goes with image or context: the image to push and the tag to push it under. Give both, or neither for the repository alone.")
     if image and not _REFERENCE.fullmatch(image):
         raise ClientError("image is %s, which is no name of an image. Give one such as scoring:1.0." % ascii(image))
-    extra = [option for option in ("dockerfile", "build_args", "target", "platform") if params[option]]
-    if extra and not context:
-        raise ClientError("%s can only be given with context." % " and ".join(extra))
-    if context:
-        _check_context(params)
 
 
 def _check_context(params: t.Mapping[str, t.Any]) -> None:

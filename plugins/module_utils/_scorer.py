@@ -28,6 +28,7 @@ import time
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_models as models
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_options as options
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _scoring as scoring
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_info as sparkflows_info
 from ansible_collections.sparkflows.mlops.plugins.module_utils._docker import Docker, DockerError, Reference, parse_reference, read_archive
@@ -39,9 +40,6 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows impor
 LABEL = "sparkflows-mlops.scorer"
 CERTIFICATES = "/etc/docker/certs.d"
 _SPEC, _BACKEND = LABEL + ".settings", LABEL + ".backend"
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?\Z")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_ABSOLUTE = re.compile(r"/[^:\x00-\x1f]*\Z")
 _LATER = "known after it was fetched"
 # What a container is made of; a difference in one of them makes a new container. Port and probe are not part of it.
 _SETTINGS = ("container_port", "model_mount", "environment", "command", "user", "memory_mb", "cpus", "pids", "tmpfs", "health_command")
@@ -97,70 +95,18 @@ def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
 
 
 def check_params(params: t.Mapping[str, t.Any]) -> None:
-    """Refuse what cannot be right without asking anybody."""
-    names, ports = [], []
-    for service in params["services"]:
-        name = service["name"]
-        if not _NAME.match(name):
-            raise ClientError("%s is no name for a scorer: 1 to 42 of a-z, 0-9 and '-', with a letter or digit first and last." % ascii(name))
-        names.append(name)
-        ports.append(service["port"])
-        for option in ("port", "container_port"):
-            if not 1 <= service[option] <= 65535:
-                raise ClientError("The scorer %s has the %s %d, which is no port." % (name, option, service[option]))
-        for option, least in (("memory_mb", 6), ("pids", 1), ("start_timeout", 1)):
-            if service[option] < least:
-                raise ClientError("The scorer %s has the %s %d; it must be at least %d." % (name, option, service[option], least))
-        if service["cpus"] <= 0:
-            raise ClientError("The scorer %s has the cpus %g; it must be more than 0." % (name, service["cpus"]))
-        for path in [service["model_mount"]] + service["tmpfs"]:
-            if not _ABSOLUTE.match(path) or path == "/":
-                raise ClientError("The scorer %s has the path %s, but an absolute one without a colon is needed." % (name, ascii(path)))
-        for option in ("score_path", "health_path"):
-            if service[option] and not re.match(r"/[A-Za-z0-9._~/-]*\Z", service[option]):
-                raise ClientError(
-                    "The scorer %s has the %s %s; a path of letters, digits and . _ ~ - / is needed, with a slash first."
-                    % (name, option, ascii(service[option]))
-                )
-        if re.match(r"(?:0|root)(?::|\Z)", service["user"]):
-            raise ClientError("The scorer %s would run as root. Name another user, such as 65534:65534." % name)
-        for variable in list(service["environment"]) + list(_secret(params, name)):
-            if not _VARIABLE.match(variable):
-                raise ClientError("The scorer %s has the variable %s, which is no name for one." % (name, ascii(variable)))
-        parse_reference(service["image"])
-        models.check(name, service["model"])
-        probe = service["probe"]
-        if probe["data"] is not None and probe["body"] is not None:
-            raise ClientError("The probe of the scorer %s has both data and body. Give one of them." % name)
-        if probe["data"] is not None:
-            for number, row in enumerate(probe["data"], 1):
-                if not isinstance(row, list) or len(row) != len(probe["columns"] or []):
-                    raise ClientError("Row %d of the probe of the scorer %s is no list with one value for each of columns." % (number, name))
-    for what, values in (("name", names), ("port", ports)):
-        twice = sorted({str(value) for value in values if values.count(value) > 1})
-        if twice:
-            raise ClientError("Several scorers have the %s %s. Give each its own." % (what, ", ".join(twice)))
-    strangers = sorted(set(params["secret_environment"] or {}) - set(names))
-    if strangers and params["state"] == "present":
-        raise ClientError("secret_environment names %s, but there is no such scorer." % ", ".join(strangers))
-    first, last = params["backend_port_first"], params["backend_port_last"]
-    if not 1024 <= first <= last <= 65535 or last - first < len(names):
-        raise ClientError(
-            "backend_port_first and backend_port_last are %d and %d; %d scorers need %d ports from 1024 on, one of them for a replacement."
-            % (first, last, len(names), len(names) + 1)
-        )
-    inside = [str(port) for port in ports if first <= port <= last]
-    if inside:
-        raise ClientError("The port %s lies between backend_port_first and backend_port_last, which are for the containers." % inside[0])
-    if params["release_check"] and "{release}" not in params["release_pattern"]:
-        raise ClientError("release_pattern is %s; it needs {release} in it." % ascii(params["release_pattern"]))
+    """Refuse what cannot be right without asking anybody: :class:`ClientError` with all that is wrong."""
+    secret = params["secret_environment"] or {}
+    found = [sentence for service in params["services"] for sentence in options.service_problems(service, secret.get(service["name"]))]
+    found += options.joint_problems(params["services"], params)
+    if params["state"] == "absent":
+        found = [sentence for sentence in found if "secret_environment names" not in sentence]
+    if found:
+        raise ClientError(" ".join(found))
 
 
 def _secret(params: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:
-    found = (params["secret_environment"] or {}).get(name) or {}
-    if not isinstance(found, dict):
-        raise ClientError("secret_environment for the scorer %s is no mapping of variables to values." % name)
-    return found
+    return (params["secret_environment"] or {}).get(name) or {}
 
 
 def release_fits(image: str, release: str, pattern: str) -> bool:

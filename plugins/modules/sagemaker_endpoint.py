@@ -355,6 +355,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import Registry, tracking_argument_spec, tracking_client
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker import SageMaker, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker_options import ENDPOINT
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -362,61 +363,7 @@ def argument_spec() -> dict[str, t.Any]:
     tracking["tracking_uri"] = {name: value for name, value in tracking["tracking_uri"].items() if name != "required"}
     return dict(
         aws_argument_spec(),
-        name={"type": "str", "required": True},
-        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
-        model_uri={"type": "str"},
-        artifact={"type": "str"},
-        bucket={"type": "str"},
-        prefix={"type": "str", "default": "sparkflows-mlops"},
-        artifact_kms_key={"type": "str", "no_log": False},
-        image={"type": "str"},
-        execution_role_arn={"type": "str"},
-        environment={"type": "dict"},
-        subnet_ids={"type": "list", "elements": "str"},
-        security_group_ids={"type": "list", "elements": "str"},
-        network_isolation={"type": "bool", "default": False},
-        variant_name={"type": "str", "default": "AllTraffic"},
-        instance_type={"type": "str"},
-        instance_count={"type": "int"},
-        volume_size_gb={"type": "int"},
-        kms_key={"type": "str", "no_log": False},
-        startup_timeout={"type": "int"},
-        download_timeout={"type": "int"},
-        serverless={
-            "type": "dict",
-            "options": {
-                "memory_mb": {"type": "int", "default": 2048},
-                "max_concurrency": {"type": "int", "default": 5},
-                "provisioned_concurrency": {"type": "int"},
-            },
-        },
-        data_capture={
-            "type": "dict",
-            "options": {
-                "s3_uri": {"type": "str", "required": True},
-                "percentage": {"type": "int", "default": 100},
-                "capture": {"type": "list", "elements": "str", "choices": ["Input", "Output"], "default": ["Input", "Output"]},
-                "kms_key": {"type": "str", "no_log": False},
-                "csv_content_types": {"type": "list", "elements": "str"},
-                "json_content_types": {"type": "list", "elements": "str"},
-            },
-        },
-        autoscaling={
-            "type": "dict",
-            "options": {
-                "enabled": {"type": "bool", "default": True},
-                "min_capacity": {"type": "int", "default": 1},
-                "max_capacity": {"type": "int"},
-                "invocations_per_instance": {"type": "float"},
-                "scale_in_cooldown": {"type": "int", "default": 300},
-                "scale_out_cooldown": {"type": "int", "default": 300},
-            },
-        },
-        tags={"type": "dict"},
-        purge_tags={"type": "bool", "default": True},
-        wait={"type": "bool", "default": True},
-        wait_timeout={"type": "int", "default": 1800},
-        rollback={"type": "bool", "default": True},
+        **ENDPOINT,
         **tracking
     )
 

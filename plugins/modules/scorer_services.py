@@ -397,47 +397,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer_options import SERVICE
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import sparkflows_argument_spec
-
-MODEL = {
-    "id": {"type": "int"},
-    "uuid": {"type": "str"},
-    "name": {"type": "str"},
-    "path": {"type": "str"},
-    "s3_uri": {"type": "str"},
-    "sha256": {"type": "str"},
-    "root": {"type": "str"},
-}
-PROBE = {
-    "columns": {"type": "list", "elements": "str"},
-    "data": {"type": "list", "elements": "raw"},
-    "mlflow_version": {"type": "str", "choices": ["1", "2"], "default": "1"},
-    "body": {"type": "raw"},
-    "predictions": {"type": "str"},
-    "expected": {"type": "list", "elements": "raw"},
-    "tolerance": {"type": "float", "default": 1.0e-6},
-}
-SERVICE = {
-    "name": {"type": "str", "required": True},
-    "port": {"type": "int", "required": True},
-    "image": {"type": "str", "required": True},
-    "image_archive": {"type": "path"},
-    "model": {"type": "dict", "required": True, "options": MODEL},
-    "container_port": {"type": "int", "required": True},
-    "model_mount": {"type": "str", "required": True},
-    "score_path": {"type": "str", "required": True},
-    "health_path": {"type": "str"},
-    "environment": {"type": "dict", "default": {}},
-    "command": {"type": "list", "elements": "str", "default": []},
-    "user": {"type": "str", "default": "65534:65534"},
-    "memory_mb": {"type": "int", "default": 1024},
-    "cpus": {"type": "float", "default": 1.0},
-    "pids": {"type": "int", "default": 256},
-    "tmpfs": {"type": "list", "elements": "str", "default": ["/tmp"]},  # noqa: S108
-    "health_command": {"type": "list", "elements": "str", "default": []},
-    "start_timeout": {"type": "int", "default": 120},
-    "probe": {"type": "dict", "default": {}, "options": PROBE},
-}
 
 
 def argument_spec() -> dict[str, object]:

@@ -36,6 +36,36 @@ INVENTORY = {
         {"mlops_agent_deployments": [{"name": "a", "model_uri": NUMPY, "port": 5005}, {"name": "b", "model_uri": NUMPY, "port": 5005}]},
         r"b wants port 5005, which a has already",
     ),
+    "token with a line break": ({"mlops_agent_token": "0123456789abcdef\n"}, r"mlops_agent_token must be .*; it is followed by a line break"),
+    "token with a space": ({"mlops_agent_token": "01234567 89abcdef"}, r"mlops_agent_token must be .*; it is of other characters"),
+    "no password of the proxy": ({"mlflow_server_proxy": "nginx"}, r"mlflow_server_proxy_password must be .*; it is missing"),
+    "short password of the proxy": (
+        {"mlflow_server_proxy": "nginx", "mlflow_server_proxy_password": "short"},
+        r"mlflow_server_proxy_password must be .*; it is shorter",
+    ),
+    "PostgreSQL without a password": (
+        {"mlflow_server_backend_store": "postgresql", "pip_stack_extras": ["postgresql"]},
+        r"mlflow_server_postgresql_password must be .*; it is missing",
+    ),
+    "PostgreSQL without its driver": (
+        {"mlflow_server_backend_store": "postgresql", "mlflow_server_postgresql_password": "x"},
+        r"the stack has no psycopg2\. Add postgresql to pip_stack_extras",
+    ),
+    "S3 URI": ({"mlflow_server_artifact_store": "s3", "mlflow_server_s3_uri": "s3:/models"}, r"mlflow_server_s3_uri is 's3:/models', but a URI such as"),
+    "digest": ({"jdk_archive_sha256": "abc"}, r"jdk_archive_sha256 is 'abc', but a SHA-256"),
+    "port 80": ({"mlflow_server_port": 80}, r"mlflow_server_port is '80', but a number from 1024 to 65535 was expected"),
+    "port that is not followed": ({"mlflow_server_port": 5060}, r"mlops_agent_tracking_uri is still http://127\.0\.0\.1:5000\. Set it to http://127\.0\.0\.1:5060"),
+    "archive on the controller": ({"jdk_archive_src": "/nowhere/jdk.tar.gz"}, r"jdk_archive_src is '/nowhere/jdk\.tar\.gz', but there is no such file on the"),
+    "misspelt key": (
+        {"mlops_agent_deployments": [{"name": "a", "model_uri": NUMPY, "memory": 512}]},
+        r"mlops_agent_deployments: a has memory, which is not known there\. Did you mean memory_mb\?",
+    ),
+    "certificate": (
+        {"mlops_agent_tls_certificate": "agent.crt", "mlops_agent_tls_private_key": "/etc/ssl/agent.key"},
+        r"mlops_agent_tls_certificate is 'agent\.crt', but an absolute path",
+    ),
+    "address with a line break": ({"mlops_agent_listen_address": "0.0.0.0\n"}, r"mlops_agent_listen_address is '0\.0\.0\.0.*', but an IP address"),
+    "range": ({"mlops_agent_health_interval": 0}, r"mlops_agent_health_interval is '0', but a number from 1 to 3600 was expected"),
     "memory": (
         {"mlops_agent_deployments": [{"name": "a", "model_uri": NUMPY, "memory_mb": 9000000}]},
         r"The host has \d+ MB of memory; \d+ MB are needed",

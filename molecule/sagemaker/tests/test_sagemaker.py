@@ -118,7 +118,7 @@ BAD_INPUT = {
     ),
     "option": (
         {"sagemaker_endpoints": [{"name": "doubled", "artifact": "/srv/model", "instances": 1}]},
-        "The endpoint doubled has instances, which is no option of sagemaker_endpoint.",
+        "sagemaker_endpoints: doubled has instances, which is not known there. Did you mean instance_type?",
     ),
     "wheelhouse": ({"sagemaker_wheelhouse": str(SCENARIO)}, "The wheelhouse .*molecule/sagemaker has no wheel of alembic==1.12.1,"),
 }  # fmt: skip

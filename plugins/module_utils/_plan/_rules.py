@@ -100,6 +100,11 @@ def one_line(expected: str = "a text of one line") -> Rule:
     return Rule(lambda name, value: _unless(not _BREAKS.search(str(value)), name, value, expected))
 
 
+def free_text() -> Rule:
+    """A text of any number of lines, such as a certificate."""
+    return Rule(lambda name, value: _unless("\0" not in str(value), name, "…", "a text"))
+
+
 def absolute_path(or_nothing: bool = False, plain: bool = True, deep: bool = False, expected: str = "") -> Rule:
     """An absolute path.
 

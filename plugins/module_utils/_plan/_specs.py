@@ -99,6 +99,21 @@ def _wrong(name: str, spec: t.Mapping[str, t.Any], value: t.Any, top: bool = Tru
     return []
 
 
+def wrong_entry(name: str, options: Options, value: t.Mapping[str, t.Any]) -> list[str]:
+    """Sentences for one dictionary that has options of its own."""
+    return _wrong_keys(name, options, value)
+
+
+def with_defaults(options: Options, value: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """A dictionary with a value for each of its options, as a module would have it."""
+    whole = {}
+    for key, spec in options.items():
+        whole[key] = value[key] if value.get(key) is not None else spec.get("default")
+        if spec.get("type") == "dict" and spec.get("options") and whole[key] is not None:
+            whole[key] = with_defaults(spec["options"], whole[key])
+    return whole
+
+
 def _wrong_keys(name: str, options: Options, value: t.Mapping[str, t.Any]) -> list[str]:
     found = []
     for key in sorted(map(str, value)):

@@ -281,8 +281,7 @@ def _scorer_questions(settings: Settings, packages: Packages) -> Questions:
         "ports": [entry["port"] for entry in settings["scorer_services"] if isinstance(entry, dict) and entry.get("port")],
         "paths": ["/var/lib/sparkflows-mlops", "/etc/sparkflows-mlops"],
         "files": [{"path": settings["scorer_registry_ca"]}] if settings["scorer_registry_ca"] else [],
-        "packages": [{"name": "haproxy", "unless": "haproxy"}]
-        + (_by_distribution(packages["scorer"], "dockerd") if settings["scorer_install_docker"] else []),
+        "packages": [{"name": "haproxy", "unless": "haproxy"}] + (_by_distribution(packages["scorer"], "dockerd") if settings["scorer_install_docker"] else []),
     }
 
 

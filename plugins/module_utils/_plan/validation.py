@@ -19,6 +19,8 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import (
     mlops_agent,
     pip_stack,
     python,
+    sagemaker,
+    scorer,
     site,
     sparkflows,
     ssh_access,
@@ -42,6 +44,8 @@ ROLES = {
     "firewall": Role(firewall.problems),
     "ssh_access": Role(ssh_access.problems),
     "sparkflows": Role(sparkflows.problems, sparkflows.controller_files),
+    "scorer": Role(scorer.problems),
+    "sagemaker": Role(sagemaker.problems, sagemaker.controller_files),
 }
 
 
@@ -89,8 +93,6 @@ def problems(variables: Variables, find: t.Callable[[str, str], bool], near: boo
     found += [sentence for option, sentence in _specs.missing_variables(options, settings).items() if option not in refused]
     further: list[str] = []
     for role in variables.options:
-        if role not in ROLES:
-            continue
         further += ROLES[role].problems(settings)
         for option, path in ROLES[role].controller_files(settings):
             if not find(role, path):

@@ -19,12 +19,14 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import (
     mlops_agent,
     pip_stack,
     python,
+    sagemaker,
+    scorer,
     sparkflows,
     ssh_access,
     validation,
 )
 
-from tests.unit.plugins.module_utils.plan import cases_services, cases_software, cases_sparkflows
+from tests.unit.plugins.module_utils.plan import cases_services, cases_serving, cases_software, cases_sparkflows
 
 ROOT = Path(__file__).resolve().parents[5]
 Changes = dict[str, t.Any]
@@ -46,6 +48,7 @@ def problems(role: str, changes: Changes) -> list[str]:
 
 #: What a role can't do without.
 GIVEN: dict[str, Changes] = {
+    "sagemaker": {"sagemaker_region": "eu-central-1", "sagemaker_account_id": "012345678901", "sagemaker_build_directory": "/srv/image"},
     "mlops_agent": {"mlops_agent_token": "geheim-0123456789"},
     "ssh_access": {"ssh_access_client": "sparkflows-1"},  # a template by default
     "sparkflows": {
@@ -54,8 +57,8 @@ GIVEN: dict[str, Changes] = {
         "sparkflows_mlops_host": "mlflow.example.com",
     },
 }
-WRONG: list[tuple[str, Changes, str]] = cases_software.WRONG + cases_services.WRONG + cases_sparkflows.WRONG
-RIGHT: list[tuple[str, Changes]] = cases_software.RIGHT + cases_services.RIGHT + cases_sparkflows.RIGHT
+WRONG: list[tuple[str, Changes, str]] = cases_software.WRONG + cases_services.WRONG + cases_sparkflows.WRONG + cases_serving.WRONG
+RIGHT: list[tuple[str, Changes]] = cases_software.RIGHT + cases_services.RIGHT + cases_sparkflows.RIGHT + cases_serving.RIGHT
 
 MODULES = {
     "jdk": jdk,
@@ -66,6 +69,8 @@ MODULES = {
     "firewall": firewall,
     "ssh_access": ssh_access,
     "sparkflows": sparkflows,
+    "scorer": scorer,
+    "sagemaker": sagemaker,
 }
 TABLES = {role: module.RULES for role, module in MODULES.items()}
 
