@@ -255,7 +255,7 @@ def _not_kept(
     if kept.emptied:
         sentences.append(
             "It shows nothing for %s: either they were not kept, as without the permission configurations.manage, or this server hides secrets"
-            " so. If a deployment shows that they are in use, say so with an empty secret_mask, and they are not compared any more."
+            " so. If a deployment shows that they are in use, say so with secret_mask, as in '.*', and they are not compared any more."
             % ", ".join(kept.emptied)
         )
     if kept.other:

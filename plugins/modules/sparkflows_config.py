@@ -145,7 +145,7 @@ options:
     description:
       - Regular expression that fits, as a whole, what the server shows in place of a secret, for example V(<hidden>).
         With V(.*) every secret counts as masked, as is needed where a server shows them encrypted.
-      - Give an empty text for a server that shows nothing in place of a secret. That an empty one is not really empty is remembered in
+      - Give V(.*) or an empty text for a server that shows nothing in place of a secret. That an empty one is not really empty is remembered in
         O(secrets_state_path) after saving; before, an empty secret is always set.
       - Without it, what has three or more asterisks or bullets in a row counts as a mask.
     type: str

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import time
+
 from conftest import Operator
 from testinfra.host import Host
 
@@ -54,6 +56,28 @@ def test_an_interrupted_restart_is_made_up_for(host: Host, operator: Operator) -
 def test_what_the_file_says_is_not_saved_in_vain(host: Host, operator: Operator) -> None:
     run = operator.play("site", fails=True, sparkflows_method="rest", sparkflows_tracking_url="http://127.0.0.1:5001")
     assert FILE in run.text and "mlops.mlflow.trackingURL" in run.text
+
+
+def test_a_login_that_is_not_accepted_is_never_saved(host: Host, operator: Operator) -> None:
+    """The double of Sparkflows asks for a login where MLflow has its API, as a tracking server with another password does."""
+    before, other = lines(host), "http://127.0.0.1:8080"
+    begun = time.monotonic()
+    run = operator.play("site", fails=True, sparkflows_tracking_url=other)
+    assert "The tracking server asks for a login (401). Give sparkflows_tracking_username" in run.text
+    login = {"sparkflows_tracking_username": "fire", "sparkflows_tracking_password": "CANARY-wrong", "sparkflows_key_names": {}}
+    run = operator.play("site", fails=True, sparkflows_tracking_url=other, **login)
+    assert "The tracking server does not accept the login (401)" in run.text and "CANARY" not in run.output
+    assert "firewall" not in run.text and "nothing was saved" in run.text
+    # Nobody waits for a password to become right.
+    assert time.monotonic() - begun < 100
+    assert lines(host) == before
+    assert operator.play("site").unchanged
+
+
+def test_the_file_says_when_it_is_wanted(operator: Operator) -> None:
+    run = operator.play("site", sparkflows_settings={"app.postMessageURL": "http://127.0.0.1:8080/x"})
+    assert run.changed and "wants this file filled before create-*-db.sh runs" in run.text
+    assert "create-*-db.sh" not in operator.play("site", sparkflows_settings={"app.postMessageURL": "http://127.0.0.1:8080/x"}).text
 
 
 def test_contradictions_are_refused_before_anything_is_done(operator: Operator) -> None:

@@ -378,7 +378,7 @@ def test_a_secret_that_the_server_never_shows(run, nothing):
     assert str(run.refused(tracking_password=SECRET)) == (
         "Sparkflows answered the save, but did not keep double.k22.\n"
         "It shows nothing for double.k22: either they were not kept, as without the permission configurations.manage, or this server hides secrets"
-        " so. If a deployment shows that they are in use, say so with an empty secret_mask, and they are not compared any more."
+        " so. If a deployment shows that they are in use, say so with secret_mask, as in '.*', and they are not compared any more."
     )
     for mask in ("", ".*"):
         run.double.save(**{"double.k22": ""})
