@@ -12,11 +12,13 @@ SSH from Sparkflows to the MLflow host as well, C(fire_mlops_server) the host an
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 import urllib.parse
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._redaction import HIDDEN, secret_value
+
 MODES = ("local", "remote", "fire_mlops_server")
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SSH = ("ssh_user", "ssh_host", "ssh_key_path", "ssh_key_vault_reference")
 #: What each mode needs; of several options in one place, one is enough.
 NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -58,16 +60,28 @@ def problems(options: t.Mapping[str, t.Any], prefix: str = "") -> list[str]:
             % (mode, ", ".join(given), _WHY[mode], "it" if len(given) == 1 else "them")
         )
     host = _host_of(options.get("tracking_url"))
-    if mode != "local" and host in _LOOPBACK:
+    if host is None and options.get("tracking_url"):
+        sentences.append("%stracking_url has no host that can be read. Give it as http://HOST:PORT, an IPv6 address in brackets." % prefix)
+    if mode != "local" and _is_loopback(host):
         sentences.append(
             "The deploy mode %s contradicts the %stracking_url %s: in it MLflow runs on another machine, which Sparkflows reaches by name or address."
-            % (mode, prefix, options["tracking_url"])
+            % (mode, prefix, HIDDEN if secret_value(options["tracking_url"]) else options["tracking_url"])
         )
     return sentences
 
 
 def _host_of(url: t.Any) -> str | None:
     try:
-        return urllib.parse.urlsplit(url).hostname if isinstance(url, str) else None
-    except ValueError:
+        parts = urllib.parse.urlsplit(url)
+        # Asked for because it is wrong where an IPv6 address has no brackets.
+        return parts.hostname if parts.port != 0 else None
+    except (ValueError, TypeError, AttributeError):
         return None
+
+
+def _is_loopback(host: str | None) -> bool:
+    name = (host or "").rstrip(".")
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")

@@ -54,7 +54,7 @@ def test_an_interrupted_restart_is_made_up_for(host: Host, operator: Operator) -
 
 
 def test_what_the_file_says_is_not_saved_in_vain(host: Host, operator: Operator) -> None:
-    run = operator.play("site", fails=True, sparkflows_method="rest", sparkflows_tracking_url="http://127.0.0.1:5001")
+    run = operator.play("site", fails=True, sparkflows_method="rest", sparkflows_tracking_url="http://localhost:5000")
     assert FILE in run.text and "mlops.mlflow.trackingURL" in run.text
 
 
