@@ -60,8 +60,6 @@ def problems(options: t.Mapping[str, t.Any], prefix: str = "") -> list[str]:
             % (mode, ", ".join(given), _WHY[mode], "it" if len(given) == 1 else "them")
         )
     host = _host_of(options.get("tracking_url"))
-    if host is None and options.get("tracking_url"):
-        sentences.append("%stracking_url has no host that can be read. Give it as http://HOST:PORT, an IPv6 address in brackets." % prefix)
     if mode != "local" and _is_loopback(host):
         sentences.append(
             "The deploy mode %s contradicts the %stracking_url %s: in it MLflow runs on another machine, which Sparkflows reaches by name or address."
@@ -72,10 +70,8 @@ def problems(options: t.Mapping[str, t.Any], prefix: str = "") -> list[str]:
 
 def _host_of(url: t.Any) -> str | None:
     try:
-        parts = urllib.parse.urlsplit(url)
-        # Asked for because it is wrong where an IPv6 address has no brackets.
-        return parts.hostname if parts.port != 0 else None
-    except (ValueError, TypeError, AttributeError):
+        return urllib.parse.urlsplit(url).hostname if isinstance(url, str) else None
+    except ValueError:
         return None
 
 

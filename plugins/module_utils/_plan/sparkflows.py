@@ -8,11 +8,13 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _deploy_modes
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _rules as rules
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Rule, Settings
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_values import KINDS
 
 
 def present(settings: Settings) -> bool:
@@ -30,6 +32,16 @@ def _address(name: str, value: str) -> list[str]:
     if tcp or rules.is_url(value):
         return []
     return ["%s is '%s', but a URL or an address such as tcp://mlops.example.com:8086 was expected." % (name, rules.shown(value))]
+
+
+def _mask(name: str, value: t.Any) -> list[str]:
+    if not isinstance(value, str):
+        return ["%s must be a text; put quotes around it." % name]
+    try:
+        re.compile(value)
+    except re.error as error:
+        return ["%s is no regular expression (%s). Write a character that means itself with a backslash, as in \\*+." % (name, error)]
+    return []
 
 
 def _named_values(secret: bool) -> Rule:
@@ -83,6 +95,8 @@ RULES: rules.Table = {
     "sparkflows_settings": _named_values(secret=False),
     "sparkflows_secret_settings": _named_values(secret=True),
     "sparkflows_key_names": rules.each(rules.shape(r"[^\x00-\x1f]+", "the name of a setting")),
+    "sparkflows_secret_mask": Rule(_mask),
+    "sparkflows_normalise": rules.each(rules.shape("|".join(KINDS), "one of %s" % ", ".join(KINDS))),
     "sparkflows_reach": rules.texts(Rule(_address)).when(present),
     "sparkflows_model_urls": rules.texts(Rule(_address)).when(present),
     "sparkflows_reach_timeout": rules.at_least(0).when(present),
