@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import typing as t
 
@@ -88,7 +89,13 @@ def remove(path: str) -> None:
     if not os.path.basename(path).startswith(_SCRATCH):
         doomed = tempfile.mkdtemp(prefix=_SCRATCH, dir=os.path.dirname(path))
         os.rename(path, doomed)
-    shutil.rmtree(doomed)
+    try:
+        shutil.rmtree(doomed)
+    except (OSError, RecursionError):
+        # A tree that is nested deeper than Python can follow, or than it may open folders; rm can.
+        done = subprocess.run(["rm", "-rf", "--", doomed], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        if done.returncode or os.path.lexists(doomed):
+            raise
 
 
 def free_bytes(path: str) -> int:

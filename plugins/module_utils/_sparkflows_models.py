@@ -7,23 +7,16 @@
 """Models of Sparkflows' model repository on a host, and what the module sparkflows_model does.
 
 A model is `dest/releases/<first 12 digits of its zip file's SHA-256>`, with `dest/current` switched to it.
-
-The paths are those of Sparkflows' own documentation, https://docs.sparkflows.io (REST API, model-controller), which says nothing
-about the fields of a model's metadata. So all of them count when it is to be told whether a model is another one.
 """
 
 from __future__ import annotations
 
 import filecmp
-import hashlib
-import http.client
-import json
 import os
 import re
 import stat
 import struct
 import typing as t
-import urllib.parse
 import zipfile
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _archive_release as archive_release
@@ -37,228 +30,11 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._files import (
     need_space,
     remove,
 )
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Answer, ClientError, HttpError, sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
-
-MODELS = "/api/v1/mlmodel"
-SELECTORS = ("model_id", "model_uuid", "model_name")
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_repository import MEGA, Model, Repository, digest_of_field
 
 _FILE_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\Z")
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+|\*)\Z")
-# What the fields may be called; the first that is there counts.
-_IDS, _UUIDS, _NAMES = ("id", "modelId"), ("uuid", "modelUuid"), ("name", "modelName")
 _UNKNOWN = "<digest of the download>"
-_MEGA = 1000000
-
-
-class Model(t.NamedTuple):
-    """One model as the server describes it. `fields` holds a short digest of each field of its metadata."""
-
-    id: int
-    uuid: str | None
-    name: str | None
-    fields: dict[str, str]
-
-    @property
-    def label(self) -> str:
-        return "The model %s (id %d)" % (self.name, self.id) if self.name else "The model with the id %d" % self.id
-
-    def facts(self) -> dict[str, t.Any]:
-        return {"id": self.id, "uuid": self.uuid, "name": self.name}
-
-
-class Download:
-    """The file that a download goes into, for `Client.request`.
-
-    After a broken connection it takes up where that ended, if the server gave something to tell by that the rest belongs to
-    the same bytes (RFC 9110, sections 13.1.5 and 14); otherwise it starts again. `total` is None when the server does not tell.
-    """
-
-    def __init__(self, file: t.IO[bytes], label: str, limit: int) -> None:
-        self.received = 0
-        self.total: int | None = None
-        self._file = file
-        self._label = label
-        self._limit = limit
-        self._validator = ""
-
-    def headers(self) -> dict[str, str]:
-        """What to ask for: the rest, or nothing in particular."""
-        if not (self.received and self._validator):
-            return {}
-        return {"Range": "bytes=%d-" % self.received, "If-Range": self._validator}
-
-    def restart(self) -> None:
-        self._file.seek(0)
-        self._file.truncate()
-        self.received, self.total, self._validator = 0, None, ""
-
-    def begin(self, response: t.Any) -> None:
-        """Look at an answer before its body is read. Raises `Problem` when that is too large."""
-        if response.status == 206:
-            if not self._is_rest(response.headers.get("Content-Range") or ""):
-                self.restart()
-                raise http.client.HTTPException("another part came than was asked for")
-            return
-        self.restart()
-        self.total = response.length
-        if not response.headers.get("Content-Encoding"):
-            etag = response.headers.get("ETag") or ""
-            weak = not etag or etag.startswith("W/")
-            self._validator = (response.headers.get("Last-Modified") or "") if weak else etag
-        self._check(self.total or 0)
-        need_space(os.path.dirname(self._file.name), self.total or 0, "Downloading it")
-
-    def write(self, data: bytes) -> int:
-        self._check(self.received + len(data))
-        try:
-            self._file.write(data)
-            self._file.flush()
-        except OSError as error:
-            raise Problem("%s cannot be written to %s: %s. Check the space there." % (self._label, self._file.name, error.strerror)) from None
-        self.received += len(data)
-        return len(data)
-
-    def seek(self, place: int) -> None:
-        """`begin` has found the right place already."""
-
-    def truncate(self) -> None:
-        """`begin` has cut off what is not wanted already."""
-
-    def _is_rest(self, content_range: str) -> bool:
-        found = _CONTENT_RANGE.match(content_range)
-        if not found:
-            return False
-        start, end = int(found.group(1)), int(found.group(2)) + 1
-        return start == self.received and end == (self.total or end) and found.group(3) in ("*", str(end))
-
-    def _check(self, size: int) -> None:
-        if size > self._limit:
-            known = megabytes(size) if size == self.total else "more than %s" % megabytes(self._limit)
-            raise Problem(
-                "%s is a download of %s, but max_download_mb is %d. Nothing was changed. Raise max_download_mb if a model of this size is right."
-                % (self._label, known, self._limit // _MEGA)
-            )
-
-
-class _Opener:
-    """Opens as `opener` does, and shows an answer to `download` before its body is read."""
-
-    def __init__(self, opener: t.Any) -> None:
-        self._opener = opener
-        self.download: Download | None = None
-
-    def open(self, *args: t.Any, **kwargs: t.Any) -> t.Any:
-        response = self._opener.open(*args, **kwargs)
-        try:
-            if self.download is not None:
-                self.download.begin(response)
-        except BaseException:
-            response.close()
-            raise
-        return response
-
-
-class Repository(Sparkflows):
-    """The model repository of one Sparkflows server."""
-
-    def __init__(self, params: t.Mapping[str, t.Any]) -> None:
-        super().__init__(params)
-        self._opener = _Opener(self._opener)
-
-    def find(self, params: t.Mapping[str, t.Any]) -> Model:
-        """The model that is meant, by one request; :class:`ClientError` when it is none or more than one."""
-        option = next(option for option in SELECTORS if params[option] is not None)
-        given, kind = str(params[option]), option[len("model_") :]
-        others = ""
-        if option == "model_name":
-            listed = self._listed()
-            found = [record for record in listed if str(_first(record, _NAMES)) == given]
-            names = sorted({str(_first(record, _NAMES)) for record in listed})
-            others = " It shows %s%s." % (", ".join(names[:8]), " and others" if len(names) > 8 else "") if names else " It shows none at all."
-        else:
-            found = self._one({"model_id": "OutputModelsById", "model_uuid": "outputModelByModelUuid"}[option], given)
-        if not found:
-            raise ClientError(
-                "Sparkflows at %s has no model with the %s %s.%s Check %s, and that its user may see the project." % (self.url, kind, given, others, option)
-            )
-        if len(found) > 1:
-            candidates = ", ".join("%s (uuid %s)" % (_first(record, _IDS), _first(record, _UUIDS)) for record in found)
-            raise ClientError(
-                "Several models on Sparkflows at %s have the %s %s: their ids are %s. Give one as model_id." % (self.url, kind, given, candidates)
-            )
-        number = given if option == "model_id" else str(_first(found[0], _IDS))
-        if not number.isdigit():
-            raise ClientError("Sparkflows at %s tells no id of the model with the %s %s. Give its id as model_id." % (self.url, kind, given))
-        uuid, name = _first(found[0], _UUIDS), _first(found[0], _NAMES)
-        fields = {field: _digest(value) for field, value in found[0].items()}
-        return Model(int(number), None if uuid is None else str(uuid), None if name is None else str(name), fields)
-
-    def _one(self, call: str, given: str) -> list[dict[str, t.Any]]:
-        try:
-            answer = self.get("%s/%s/%s" % (MODELS, call, urllib.parse.quote(given, safe="")))
-        except HttpError as error:
-            if error.status != 404:
-                raise
-            return []
-        return [record for record in (answer if isinstance(answer, list) else [answer]) if isinstance(record, dict) and record]
-
-    def _listed(self) -> list[dict[str, t.Any]]:
-        answer = self.get(MODELS + "/OutputModels")
-        if isinstance(answer, dict):  # a list in a wrapper, such as one page of it
-            lists = [value for value in answer.values() if isinstance(value, list)]
-            answer = lists[0] if len(lists) == 1 else answer
-        if answer is None:
-            return []
-        if not isinstance(answer, list) or not all(isinstance(record, dict) for record in answer):
-            raise ClientError(
-                "Sparkflows at %s answered GET %s/OutputModels with something that is no list of models. Give model_id or model_uuid." % (self.url, MODELS)
-            )
-        return answer
-
-    def download(self, model: Model, file_type: str, path: str, limit: int) -> None:
-        """Bring a model as one file of at most `limit` bytes. Raises `Problem` or :class:`ClientError`."""
-        with open(path, "wb") as file:
-            download = Download(file, model.label, limit)
-            try:
-                self.request(
-                    "GET",
-                    "%s/outputModel/%d/download/%s" % (MODELS, model.id, file_type),
-                    headers={"Accept": "*/*"},
-                    into=t.cast(t.BinaryIO, download),
-                )
-            except HttpError as error:
-                if error.may_pass and download.received:
-                    size = "" if download.total is None else " of %s" % megabytes(download.total)
-                    raise ClientError(
-                        "%s broke off after %s%s, also when tried again (retries is %d). Nothing was changed. %s"
-                        % (model.label, megabytes(download.received), size, self.retries, error)
-                    ) from None
-                if error.status in (400, 404, 405, 406, 415, 500):
-                    raise ClientError(
-                        "%s cannot be downloaded as '%s'. %s Check what this release of Sparkflows calls it, and give that as file_type."
-                        % (model.label, file_type, sentence(str(error)))
-                    ) from None
-                raise
-
-    def _once(
-        self,
-        method: str,
-        path: str,
-        data: bytes | None,
-        headers: t.Mapping[str, str] | None,
-        timeout: float,
-        into: t.Any,
-    ) -> Answer:
-        self._opener.download = into
-        rest = {} if into is None else into.headers()
-        try:
-            return super()._once(method, path, data, dict(headers or {}, **rest), timeout, into)
-        except HttpError as error:
-            if not rest or error.status != 416:
-                raise
-        into.restart()  # the file on the server ends before the place where the rest was to begin
-        return self._once(method, path, data, headers, timeout, into)
 
 
 def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
@@ -287,7 +63,7 @@ def check_params(params: dict[str, t.Any]) -> None:
         raise Problem("dest is %r; expected an absolute path of its own, like /opt/sparkflows/models/churn." % params["dest"])
     if params["state"] == "absent":
         return
-    for option, least in (("model_id", 0), ("keep", 0), ("max_download_mb", 1), ("max_unpacked_mb", 1), ("max_entries", 1)):
+    for option, least in (("model_id", 1), ("keep", 0), ("max_download_mb", 1), ("max_unpacked_mb", 1), ("max_entries", 1)):
         if params[option] is not None and params[option] < least:
             raise Problem("%s is %d; it must be at least %d." % (option, params[option], least))
     for option in ("model_uuid", "model_name"):
@@ -389,7 +165,7 @@ class _Present:
         scratch = self.releases.scratch()
         try:
             archive = os.path.join(scratch, "download")
-            self.client.download(self.model, self.params["file_type"], archive, self.params["max_download_mb"] * _MEGA)
+            self.client.download(self.model, self.params["file_type"], archive, self.params["max_download_mb"] * MEGA)
             if self.params["sha256"]:
                 archive_release._check_digest(archive, self.params["sha256"], label)
             need_space(self.releases.dest, int(_checked_size(archive, label, self.params) * 1.05), "Unpacking it")
@@ -459,18 +235,10 @@ def _text(target: str | None, digests: dict[str, str], marker: dict[str, t.Any])
     lines += ["releases/%s sha256:%s" % (name, digests[name] or "known after the download") for name in sorted(digests)]
     if marker.get("model"):
         model = marker["model"]
-        lines.append("model %s %s, uuid %s, metadata %s" % (model["id"], model["name"], model["uuid"], _digest(marker.get("metadata"))))
+        lines.append("model %s %s, uuid %s, metadata %s" % (model["id"], model["name"], model["uuid"], digest_of_field(marker.get("metadata"))))
         files = marker.get("files")
         lines += ["files known after the download"] if files is None else ["current/%s %d bytes" % (path, files[path]) for path in sorted(files)]
     return "".join(line + "\n" for line in lines)
-
-
-def _digest(value: t.Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode("utf-8")).hexdigest()[:12]
-
-
-def _first(record: t.Mapping[str, t.Any], keys: t.Sequence[str]) -> t.Any:
-    return next((record[key] for key in keys if record.get(key) is not None), None)
 
 
 def _files(folder: str) -> dict[str, int]:
@@ -530,7 +298,7 @@ def _checked_size(path: str, label: str, params: t.Mapping[str, t.Any]) -> int:
         if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise Problem("%s holds %r, which is a link, a device or a pipe and nothing that a model needs. %s" % (label, member.filename, stays))
     size = sum(member.file_size for member in members)
-    if size > params["max_unpacked_mb"] * _MEGA:
+    if size > params["max_unpacked_mb"] * MEGA:
         raise Problem(
             "%s takes %s when unpacked, but max_unpacked_mb is %d. %s Raise it if that is right." % (label, megabytes(size), params["max_unpacked_mb"], stays)
         )

@@ -35,7 +35,10 @@ _MAGIC = (
 )
 #: How many times its size an archive may take when it does not say so itself.
 _TYPICAL_RATIO = 6
-_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, NotImplementedError)
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError, NotImplementedError, OverflowError)
+#: Deeper than any release or model, and shallow enough for whoever walks through it.
+_MAX_DEPTH = 100
+_MAX_NAME_BYTES, _MAX_PATH_BYTES = 255, 1024
 
 
 class Entry(t.NamedTuple):
@@ -99,8 +102,16 @@ def unpack(path: str, folder: str, name: str) -> None:
         else:
             with _decompressed(path, kind, name) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
                 _write_all(_tar_entries(archive, name), folder, name)
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise _damaged(name, error) from None  # how gzip and bz2 say that a sum is wrong
     except _BROKEN as error:
-        raise Problem("%s is damaged or not what it says: %s. Fetch or build it again." % (name, str(error).rstrip(".") or type(error).__name__)) from None
+        raise _damaged(name, error) from None
+
+
+def _damaged(name: str, error: BaseException) -> Problem:
+    return Problem("%s is damaged or not what it says: %s. Fetch or build it again." % (name, str(error).rstrip(".") or type(error).__name__))
 
 
 @contextlib.contextmanager
@@ -177,6 +188,12 @@ def _write(entry: Entry, folder: str, written: dict[str, str], name: str) -> Non
         raise Problem("%s holds the member %r, which would land outside the release. Use an archive without it." % (name, entry.name))
     if not place:
         return
+    parts = [os.fsencode(part) for part in place.split("/")]
+    if len(parts) > _MAX_DEPTH or sum(map(len, parts)) + len(parts) > _MAX_PATH_BYTES or max(map(len, parts)) > _MAX_NAME_BYTES:
+        raise Problem(
+            "%s holds a member %d folders deep with a path of %d characters, %r…, which no release needs. Use an archive with shorter paths."
+            % (name, len(parts) - 1, len(place), place[:60])
+        )
     if entry.mode & (stat.S_ISUID | stat.S_ISGID) and entry.kind == "file":
         raise Problem("%s holds %r with a set-user-ID or set-group-ID bit, which no release needs. Use an archive without it." % (name, entry.name))
     _make_parents(place, folder, written, name)

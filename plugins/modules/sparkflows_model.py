@@ -243,7 +243,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import sparkflows_argument_spec
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_models import SELECTORS, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_models import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_repository import SELECTORS
 
 
 def argument_spec() -> dict[str, object]:

@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _files as files
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_models as models
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_repository as models_repository
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 
@@ -212,7 +213,7 @@ def test_unknown_models(make, repository, sparkflows_double):
         ("OutputModelsById/7", {"title": "churn"}, {"model_id": 7}, {"id": 7, "uuid": None, "name": None}),
         ("outputModelByModelUuid/x", {"name": "churn"}, {"model_uuid": "x"}, "tells no id of the model with the uuid x. Give its id as model_id."),
         ("OutputModels", {"total": 1, "content": [{"id": 7, "name": "churn"}]}, {"model_name": "churn"}, {"id": 7, "uuid": None, "name": "churn"}),
-        ("OutputModels", b"", {"model_name": "churn"}, "has no model with the name churn. It shows none at all."),
+        ("OutputModels", b"", {"model_name": "churn"}, "answered GET /api/v1/mlmodel/OutputModels with nothing (status 200)"),
         ("OutputModels", {"a": 1}, {"model_name": "churn"}, "with something that is no list of models. Give model_id or model_uuid."),
         ("OutputModels", ["churn"], {"model_name": "churn"}, "with something that is no list of models. Give model_id or model_uuid."),
     ],
@@ -584,7 +585,7 @@ def test_a_full_disk(make, repository, sparkflows_double, monkeypatch):
     def full(self, data):
         raise OSError(28, "No space left on device")
 
-    download = models.Download(type("Full", (io.BytesIO,), {"name": "/x/download", "write": full})(), "The model churn (id 2)", 1000)
+    download = models_repository.Download(type("Full", (io.BytesIO,), {"name": "/x/download", "write": full})(), "The model churn (id 2)", 1000)
     with pytest.raises(Problem) as error:
         download.write(b"x")
     assert str(error.value) == "The model churn (id 2) cannot be written to /x/download: No space left on device. Check the space there."
@@ -615,7 +616,8 @@ def test_file_type_that_the_server_does_not_know(make, repository, sparkflows_do
         (
             "redirect",
             (
-                "Sparkflows at {url} sends GET {path} to its login page (302), so it does not accept the token. Check sparkflows_token, and that"
+                "Sparkflows at {url} sends GET {path} to its login page (302), so it does not accept the token. Check sparkflows_token, that"
+                    " the configuration module.enableTokenGeneration is true, and that"
                 " fire.cors.enable=true and fire.security.csrf.enable=false in the server's conf/application.properties let tokens in."
             ),
         ),
@@ -667,7 +669,7 @@ def test_login_by_password(make, sparkflows_double):
     [
         ({"dest": "models"}, "dest is 'models'; expected an absolute path of its own, like /opt/sparkflows/models/churn."),
         ({"dest": "/", "state": "absent"}, "dest is '/'; expected an absolute path of its own, like /opt/sparkflows/models/churn."),
-        ({"model_id": -1}, "model_id is -1; it must be at least 0."),
+        ({"model_id": -1}, "model_id is -1; it must be at least 1."),
         ({"keep": -1}, "keep is -1; it must be at least 0."),
         ({"max_download_mb": 0}, "max_download_mb is 0; it must be at least 1."),
         ({"model_id": None, "model_name": " "}, "model_name is empty; name a model."),
@@ -710,3 +712,49 @@ def test_a_run_that_is_killed_is_completed_by_the_next(make, repository, sparkfl
     assert make.read("data/weights") == "one"
     dummy, done = four_steps(make, sparkflows_double, downloads=step == "mark", model_id=2)
     assert (done["sha256"], make.read("MLmodel")) == (sha256, "new")
+
+
+# What the server answers instead of a model.
+
+
+@pytest.mark.parametrize("answer", [
+    {"id": 0, "uuid": None}, {"error": "not found"}, b"", b"null", [], {"id": 8, "uuid": "9b2b1c8e-0000-4000-8000-000000000009", "name": "other"},
+])  # fmt: skip
+@pytest.mark.parametrize("option, call, given", [
+    ("model_id", "OutputModelsById", 7), ("model_uuid", "outputModelByModelUuid", "6f1c0f3e-8a43-4b2e-9d0a-0d3f4c6b2a11"),
+])  # fmt: skip
+def test_a_look_up_is_not_believed_without_looking(http_server, tmp_path, answer, option, call, given):
+    http_server.route("GET", "/api/v1/mlmodel/%s/%s" % (call, given), (200, answer))
+    with pytest.raises(ClientError) as caught:
+        Make(tmp_path / "model", http_server.url, "a-token-of-tests")(**{option: given})
+    text = str(caught.value)
+    assert "has no model with the %s %s." % (option[len("model_") :], given) in text
+    assert ("It answered with another one: " in text) is (isinstance(answer, dict) and answer.get("id") == 8)
+
+
+@pytest.mark.parametrize("number", ["²", "9" * 5000, 0, None, -1, "1e3", True, [1]])
+def test_an_id_that_is_none(http_server, tmp_path, number):
+    http_server.route("GET", "/api/v1/mlmodel/OutputModels", [{"id": number, "name": "churn"}])
+    with pytest.raises(ClientError, match="tells no id of the model with the name churn. Give its id as model_id."):
+        Make(tmp_path / "model", http_server.url, "a-token-of-tests")(model_name="churn")
+
+
+@pytest.mark.parametrize("answer, words", [({"success": False, "message": "No"}, "It says: No."), (b"", "with nothing"), (b"<html>", "HTML page")])
+def test_a_list_of_models_that_is_none(http_server, tmp_path, answer, words):
+    http_server.route("GET", "/api/v1/mlmodel/OutputModels", (200, answer))
+    with pytest.raises(ClientError, match=words):
+        Make(tmp_path / "model", http_server.url, "a-token-of-tests")(model_name="churn")
+
+
+def test_a_model_of_3000_folders_leaves_nothing_behind(sparkflows_double, tmp_path):
+    added = Repository(sparkflows_double).add("deep")
+    path = sparkflows_double.home / "models" / ("%d.zip" % added["id"])
+    good = path.read_bytes()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("a/" * 3000 + "b"), b"x")
+    make = Make(tmp_path / "model", sparkflows_double.url, sparkflows_double.token)
+    with pytest.raises(Problem, match="Use an archive with shorter paths"):
+        make(model_id=added["id"])
+    assert [name for name in os.listdir(tmp_path / "model" / "releases") if name != ".lock"] == []
+    path.write_bytes(good)
+    assert make(model_id=added["id"])["changed"]

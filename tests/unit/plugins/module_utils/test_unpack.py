@@ -14,6 +14,7 @@ import zipfile
 
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _files as files
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _unpack as unpack
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
@@ -33,7 +34,7 @@ def make_tar(path, *members, mode="w:gz"):
 
 def unpacked(path, tmp_path):
     folder = tmp_path / "out"
-    folder.mkdir()
+    folder.mkdir(parents=True)
     unpack.unpack(str(path), str(folder), "tool.tar.gz")
     return folder
 
@@ -176,3 +177,53 @@ def test_unpacked_size(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("x", "x" * 9999)
     assert unpack.unpacked_size(str(tmp_path / "a.zip")) == 9999
+
+
+def make_zip(path, *names):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(name), b"x")
+    return str(path)
+
+
+@pytest.mark.parametrize("name", ["a/" * 3000 + "b", "a/" * 101 + "b", "x" * 256, "ü" * 200, ("y" * 200 + "/") * 6 + "z"])
+def test_paths_that_nobody_can_walk(tmp_path, name):
+    with pytest.raises(Problem, match="which no release needs. Use an archive with shorter paths."):
+        unpacked(make_zip(tmp_path / "a.zip", "fine", name), tmp_path)
+    assert unpacked(make_zip(tmp_path / "b.zip", "a/" * 99 + "b", "x" * 255), tmp_path / "other").joinpath("x" * 255).read_bytes() == b"x"
+
+
+@pytest.mark.parametrize(("mode", "cut", "patch"), [("w:gz", 25000, None), ("w:bz2", 25000, None), ("w:xz", 25000, None), ("w:bz2", None, 25000), ("w", 700,
+None)])
+def test_an_archive_that_is_cut_short_or_spoilt(tmp_path, mode, cut, patch):
+    path = tmp_path / "a.tar"
+    make_tar(path, tar_member("a", content=os.urandom(50000)), mode=mode)
+    data = bytearray(path.read_bytes())
+    if patch is not None:
+        data[patch] ^= 0xFF
+    path.write_bytes(bytes(data[:cut]))
+    with pytest.raises(Problem, match="tool.tar.gz is damaged or not what it says: "):
+        unpacked(path, tmp_path)
+
+
+def test_a_time_that_no_clock_knows(tmp_path):
+    member, content = tar_member("a", content=b"x")
+    member.mtime = 1e30
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(member, io.BytesIO(content))
+    with pytest.raises(Problem, match="is damaged or not what it says"):
+        unpacked(path, tmp_path)
+
+
+def test_what_an_older_run_left_so_deep_is_swept(tmp_path):
+    releases = files.Releases(str(tmp_path / "dest"))
+    here = os.open(releases.scratch(), os.O_RDONLY)
+    for dummy in range(3000):
+        os.mkdir("d", dir_fd=here)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = deeper
+    os.close(here)
+    releases.sweep()
+    assert os.listdir(releases.folder) == []
