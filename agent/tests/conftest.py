@@ -38,7 +38,7 @@ class AgentProcess:
 
     def wait_until_up(self):
         """Returns whether the agent listens; False when it ended instead."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
                 self.call("GET", "/health")
@@ -74,7 +74,7 @@ class AgentProcess:
         return self.call("GET", "/api/v1/deployments/" + name)[1]
 
     def wait_for(self, name, *states, **fields):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             seen = self.get(name)
             if seen.get("state") in states and all(seen[key] == value for key, value in fields.items()):

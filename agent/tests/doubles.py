@@ -5,6 +5,7 @@
 
 import json
 import os
+import shutil
 import socket
 import socketserver
 import threading
@@ -118,6 +119,11 @@ class Tracking(_Server):
         found = [version for version in self.versions[given["name"]] if version["current_stage"] in given["stages"]]
         return 200, {"model_versions": found[-1:]} if found else {}
 
+    def _registered_models_get(self, given):
+        if given["name"] not in self.versions:
+            return self._missing("Registered Model")
+        return 200, {"registered_model": {"name": given["name"]}}
+
     def _registered_models_create(self, given):
         if given["name"] in self.versions:
             return 400, {"error_code": "RESOURCE_ALREADY_EXISTS", "message": "exists"}
@@ -153,11 +159,14 @@ class Model(_Server):
     def __init__(self, port, scored=None):
         self.scored = [] if scored is None else scored
         self.broken = False
+        self.refuses = None  # a row that it does not take
         super().__init__(self._answer, port)
 
     def _answer(self, method, path, headers, body):
         if path == "/invocations":
             self.scored.append((headers.get("Content-Type"), json.loads(body.decode())))
+            if self.refuses is not None and self.scored[-1][1] == self.refuses:
+                return 400, {"message": "The row does not fit the model."}
             if self.broken:
                 return 500, {"message": "The JVM is gone.\nAnd more."}
         return 200, [8.0]
@@ -176,6 +185,7 @@ class Host:
         self.calls = []
         self.fails_to_start = set()
         self.never_listens = set()
+        self.refuses = None  # a row that no model takes
         self.example = None
         self.uid = os.getuid()  # as whom units run, says systemd
         self.scored = []  # by all models
@@ -216,6 +226,12 @@ class Host:
         self._start(name)
         self.units[name]["restarts"] = restarts
 
+    def give_up(self, name):
+        """The model has died too often, so systemd leaves it dead."""
+        with self._lock:
+            self._kill(name)
+            self.units[name].update(active_state="failed", sub_state="failed", result="start-limit-hit", exit_status=1)
+
     def _start(self, name):
         unit = self.units[name] = {
             "active_state": "active", "sub_state": "running", "result": "success", "restarts": 0,
@@ -236,6 +252,7 @@ class Host:
         unit["spec"] = spec
         if name not in self.fails_to_start | self.never_listens:
             unit["model"] = Model(spec.port, self.scored)
+            unit["model"].refuses = self.refuses
 
     def _kill(self, name):
         unit = self.units.get(name)
@@ -259,6 +276,7 @@ class Host:
         self._kill(name)
         self.units.pop(name, None)
         self.memory.pop(name, None)
+        shutil.rmtree(os.path.join(self.config["runtime_directory"], name), ignore_errors=True)
 
     def _status(self, names):
         shown = ("active_state", "sub_state", "result", "restarts", "invocation", "started", "exit_status", "uid")

@@ -4,6 +4,7 @@
 """Clients and servers that keep to no rule."""
 
 import socket
+import struct
 import threading
 
 
@@ -26,11 +27,12 @@ def say(port, data, timeout=10):
 
 
 class RawServer:
-    """Answers every request with the same bytes, and hangs up unless it is told to stay."""
+    """Answers every request with the same bytes, and hangs up unless it is told to stay, or resets the connection when it is told to."""
 
-    def __init__(self, answer, port=0, stays=False):
+    def __init__(self, answer, port=0, stays=False, resets=False):
         self.answer = answer
         self.stays = stays
+        self.resets = resets
         self._kept = []
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -49,8 +51,16 @@ class RawServer:
             try:
                 connection.recv(65536)
                 connection.sendall(self.answer)
+                if not self.resets and not self.stays:
+                    # What is closed before all was read is reset, and the answer may be lost by it.
+                    connection.shutdown(socket.SHUT_WR)
+                    connection.settimeout(2)
+                    while connection.recv(65536):
+                        pass
             except OSError:
                 pass
+            if self.resets:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             if self.stays:
                 self._kept.append(connection)
             else:

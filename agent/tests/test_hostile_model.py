@@ -18,7 +18,7 @@ from doubles import Model
 from hostile import RawServer
 from mlops_agent import files, ports
 from mlops_agent.health import Health
-from mlops_agent.reconciler import NOTE_LIMIT, Note
+from mlops_agent.supervisor import NOTE_LIMIT, Note
 
 ME = os.getuid()
 SOMEBODY_ELSE = ME + 1

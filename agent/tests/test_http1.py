@@ -14,7 +14,7 @@ import pytest
 from conftest import TOKEN
 from hostile import RawServer, say
 from mlops_agent import http1
-from tornado.httpclient import HTTPRequest
+from tornado.httpclient import HTTPClientError, HTTPRequest
 
 #: Bodies in chunks that are none, each after "Transfer-Encoding: chunked".
 BAD_CHUNKS = [
@@ -152,5 +152,16 @@ def test_an_answer_is_bounded(caplog):
         server.answer = b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
         assert fetch(server.uri).code == 302, "no redirect is followed"
         assert "Traceback" not in caplog.text
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\n\r\nhalf", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", b"HTTP/1.1 200", b""])
+def test_a_connection_that_is_reset_is_an_error_of_the_connection(answer):
+    server = RawServer(answer, resets=True)
+    try:
+        for dummy in range(20):
+            with pytest.raises((OSError, HTTPClientError)):
+                fetch(server.uri)
     finally:
         server.close()

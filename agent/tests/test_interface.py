@@ -13,8 +13,9 @@ import time
 import urllib.request
 
 import pytest
-from conftest import TOKEN
-from mlops_agent import __version__, web
+from conftest import HERE, TOKEN
+from hostile import RawServer, say
+from mlops_agent import __version__, rules, web
 from mlops_agent.mlops_model_helper import NAME as HELPER_NAME
 
 HOSTILE_NAMES = [
@@ -27,17 +28,27 @@ HOSTILE_URIS = [
     "s3://bucket/`id`", "mlflow-artifacts:/a/../../etc", "/etc/passwd", "/etc", "file:///etc", "http://x/y", "dbfs:/x", "", "a b",
     "models:/churn/1\x00", "models:/churn/-1", "--help", "models:/churn/1|id", "%i", "models:/%i/1", None, 5, ["models:/churn/1"],
 ]
+
+
+def nested(depth):
+    value = 1
+    for dummy in range(depth):
+        value = [value]
+    return value
+
+
 HOSTILE_OPTIONS = [
     {"port": "5001"}, {"port": 0}, {"port": 80}, {"port": 65536}, {"port": 5001.5}, {"port": True}, {"port": "5001; id"},
     {"port": [5001]}, {"workers": 0}, {"workers": 65}, {"workers": "1\nUser=root"}, {"memory_mb": 1}, {"memory_mb": -1},
     {"memory_mb": "2G\n[Service]\nUser=root"}, {"memory_mb": 10 ** 9}, {"startup_timeout": 0}, {"startup_timeout": 1e3},
-    {"probe": "x"}, {"probe": {}}, {"probe": {"columns": ["a"]}}, {"probe": {"records": 1}}, {"probe": {"inputs": 1, "x": 1}},
+    {"probe": "x"}, {"probe": {}}, {"probe": {"inputs": nested(40)}},
+    {"probe": {"columns": ["a"]}}, {"probe": {"records": 1}}, {"probe": {"inputs": 1, "x": 1}},
     {"user": "root"}, {"name": "x"},
 ]
 
 
 def test_health_is_open_and_all_else_needs_the_token(agent):
-    assert agent.call("GET", "/health", headers={"Authorization": ""}) == (200, {"status": "ok", "version": __version__})
+    assert agent.call("GET", "/health", headers={"Authorization": ""}) [1]["version"] == __version__
     for path in ("/metrics", "/openapi.json", "/api/v1/deployments", "/nowhere"):
         for header in ("", "Bearer ", "Bearer wrong", "Bearer " + TOKEN + "x", "Basic " + TOKEN, TOKEN, "Bearer \xe4"):
             status, headers, body = agent.raw("GET", path, headers={"Authorization": header.encode("latin-1")})
@@ -48,16 +59,49 @@ def test_health_is_open_and_all_else_needs_the_token(agent):
 
 def test_errors_are_json(agent, world):
     assert agent.call("GET", "/nowhere")[1]["error"]["code"] == "not_found"
-    assert agent.call("POST", "/api/v1/deployments")[0] == 405
+    for method, path, allowed in (("POST", "/api/v1/deployments", "GET"), ("PATCH", "/api/v1/deployments/a", "DELETE, GET, PUT"),
+                                  ("BREW", "/api/v1/models/a/versions", "POST"), ("DELETE", "/health", "GET")):
+        status, headers, dummy = agent.raw(method, path)
+        assert status == 405 and sorted(dict(headers)["Allow"].split(", ")) == allowed.split(", ")
     assert agent.call("PATCH", "/api/v1/deployments/a")[1]["error"]["code"] == "method_not_allowed"
     assert agent.call("GET", "/api/v1/deployments/none") == (
         404, {"error": {"code": "not_found", "message": "There is no deployment none."}})
     assert agent.call("DELETE", "/api/v1/deployments/none")[0] == 404
-    for body in ("", "{", "\xff".encode("latin-1"), "[" * 100000):
+    for body in ("", "{", "\xff".encode("latin-1"), "[" * 100000, '{"model_uri": "models:/churn/1", "probe": {"inputs": [NaN]}}',
+                 '{"probe": -Infinity}', '{"port": ' + "9" * 1000000 + "}"):
         status, dummy, answer = agent.raw("PUT", "/api/v1/deployments/a", body)
         assert status == 400 and json.loads(answer.decode())["error"]["code"] == "bad_json"
     assert agent.call("PUT", "/api/v1/deployments/a", [])[0] == 422
     assert "Traceback" not in agent.log()
+
+
+def test_numbers_that_json_does_not_have_are_refused_in_a_probe(agent):
+    status, dummy, answer = agent.raw("PUT", "/api/v1/deployments/a", '{"model_uri": "models:/churn/1", "probe": {"inputs": [1e999]}}')
+    assert status == 422 and "NaN or an infinite one" in json.loads(answer.decode())["error"]["message"]
+
+
+def test_a_token_in_a_query_is_in_no_log(agent):
+    for path in ("/metrics", "/nowhere", "/api/v1/deployments/a", "/api/v1/deployments/a/logs"):
+        for header in ({}, {"Authorization": "Bearer wrong"}):
+            agent.raw("GET", path + "?access_token=canary-in-query", headers=header)
+    agent.raw("BREW", "/health?access_token=canary-in-query")
+    assert "canary-in-query" not in agent.log()
+
+
+def test_a_full_disk_is_a_sentence(world):
+    agent = world.agent(program=(os.path.join(HERE, "full_disk_agent.py"),))
+    assert agent.wait_until_up()
+    open(os.path.join(world.directory, "full"), "w").close()
+    status, answer = agent.deploy("churn")
+    assert (status, answer["error"]["code"]) == (507, "not_stored")
+    assert answer["error"]["message"] == "The deployment cannot be stored on this host: No space left on device."
+    assert agent.call("GET", "/api/v1/deployments/churn")[0] == 404 and not world.host.calls
+    os.unlink(os.path.join(world.directory, "full"))
+    assert agent.deploy("churn")[0] == 201
+    agent.wait_for("churn", "ready")
+    open(os.path.join(world.directory, "full"), "w").close()
+    assert agent.call("DELETE", "/api/v1/deployments/churn")[0] == 507
+    assert agent.get("churn")["state"] == "ready" and "Traceback" not in agent.log()
 
 
 def test_a_large_body_is_refused(agent):
@@ -109,7 +153,7 @@ def test_deploy_update_and_undeploy(agent, world):
 
     status, gone = agent.call("DELETE", "/api/v1/deployments/churn")
     assert (status, gone["state"], gone["resolved_uri"]) == (200, "removed", "models:/churn/2")
-    assert world.host.units == {} and agent.call("GET", "/api/v1/deployments")[1] == {"deployments": []}
+    assert world.host.units == {} and agent.call("GET", "/api/v1/deployments")[1] ["deployments"] == []
     assert agent.deploy("churn")[0] == 201
 
 
@@ -146,6 +190,48 @@ def test_a_silent_tracking_server_is_a_sentence(agent, world):
     world.tracking.close()
     status, answer = agent.deploy("churn")
     assert status == 503 and answer["error"]["message"].startswith("The tracking server cannot be reached")
+
+
+def tracking_as_seen(agent, status):
+    deadline = time.monotonic() + 60
+    while True:
+        seen = agent.call("GET", "/health")[1]["tracking"]
+        if seen["status"] == status:
+            return seen["message"]
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.05)
+
+
+def test_health_tells_of_the_tracking_server(agent):
+    assert tracking_as_seen(agent, "ok") == ""
+
+
+@pytest.mark.parametrize("answer", [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n<html>A</html>",
+    b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100000,
+    b'HTTP/1.1 200 OK\r\n\r\n{"registered_model": null}', b'HTTP/1.1 404 Not Found\r\n\r\n{"error": "not found"}',
+], ids=range(6))
+def test_a_stranger_is_not_taken_for_the_tracking_server(world, answer):
+    stranger = RawServer(answer)
+    try:
+        world.config["tracking_uri"] = stranger.uri
+        agent = world.agent()
+        assert agent.wait_until_up()
+        assert "MLflow tracking server" in tracking_as_seen(agent, "not_mlflow")
+        for method, path, body in (("PUT", "deployments/a", {"model_uri": "models:/churn/1"}), ("PUT", "deployments/a", {"model_uri": "runs:/r/m"}),
+                                   ("POST", "models/a/versions", {"source": "models:/churn/1"}), ("POST", "models/a/versions/1/stage", {"stage": "None"})):
+            status, reply = agent.call(method, "/api/v1/" + path, body)
+            assert (status, reply["error"]["code"]) == (503, "registry_unreachable"), agent.log()
+            assert "MLflow tracking server" in reply["error"]["message"] and reply["error"]["message"].endswith(".")
+        assert "Traceback" not in agent.log()
+    finally:
+        stranger.close()
+
+
+def test_another_model_than_was_asked_for_is_not_believed(agent, world):
+    world.tracking.versions["churn"][0]["name"] = "other"
+    status, answer = agent.deploy("churn")
+    assert status == 503 and answer["error"]["message"] == "The tracking server was asked for models:/churn/1 and tells of another model."
 
 
 def test_the_tracking_login_comes_from_the_environment(world):
@@ -197,8 +283,14 @@ def test_metrics(agent, world):
     text = agent.raw("GET", "/metrics")[2].decode()
     assert 'mlops_deployment_ready{name="churn"} 1' in text and 'mlops_agent_deployments{state="ready"} 1' in text
     for line in text.splitlines():
-        assert re.fullmatch(r'# (HELP|TYPE) .*|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.]+', line), line
-    assert int(re.search(r"^mlops_agent_resident_memory_bytes (\d+)", text, re.MULTILINE).group(1)) < 60 * 1024 * 1024
+        assert re.fullmatch(r'# (HELP|TYPE) .*|[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? [0-9.]+(e[+-][0-9]+)?', line), line
+    assert 1e6 < float(re.search(r"^mlops_agent_resident_memory_bytes (\S+)", text, re.MULTILINE).group(1)) < 60e6
+    size = len(text)
+    for number in range(20):
+        say(agent.port, b"MADE-UP-%d /health HTTP/1.0\r\n\r\n" % number)
+    text = agent.raw("GET", "/metrics")[2].decode()
+    assert 'mlops_agent_http_requests_total{method="other",status="405"} 20.0' in text and "MADE" not in text
+    assert len(text) < size + 200
 
 
 def test_the_openapi_file_describes_every_route(agent):
@@ -227,7 +319,7 @@ def test_tls(world):
     agent = world.agent()
     context = ssl.create_default_context(cafile=certificate)
     url = "https://127.0.0.1:{}/health".format(agent.port)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             with urllib.request.urlopen(url, context=context) as answer:
@@ -276,3 +368,23 @@ def test_the_helper_knows_the_same_names():
     from mlops_agent import rules
 
     assert HELPER_NAME.pattern == rules._NAME.pattern
+
+
+def test_schema_and_code_refuse_the_same(agent, world):
+    document = agent.call("GET", "/openapi.json")[1]
+    schemas = document["components"]["schemas"]
+    assert schemas["ModelUri"]["minLength"] == 1
+    forms = [(set(form["required"]), set(form["properties"])) for form in schemas["Probe"]["oneOf"]]
+    assert all(required and not form["additionalProperties"] for (required, dummy), form in zip(forms, schemas["Probe"]["oneOf"]))
+    allowed = {tuple(sorted(known)) for dummy, known in forms} | {tuple(sorted(required)) for required, dummy in forms}
+    assert allowed == {tuple(sorted(form)) for form in rules.PROBE_FORMS}
+    for option in ("port", "workers", "memory_mb", "startup_timeout", "probe"):
+        assert agent.deploy("churn", **{option: None})[0] in (200, 201)
+    world.tracking.runs["r1"] = {"artifact_uri": "mlflow-artifacts:/0/r1/artifacts", "models": ["model"]}
+    assert agent.call("POST", "/api/v1/models/fresh/versions", {"source": "runs:/r1/model", "run_id": None, "description": None})[0] == 201
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method != "parameters":
+                assert "Allow" in operation["responses"]["405"]["headers"], (method, path)
+    for method in ("get", "put", "delete"):
+        assert "422" in document["paths"]["/api/v1/deployments/{name}"][method]["responses"]

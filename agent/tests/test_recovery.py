@@ -5,6 +5,7 @@
 
 import json
 import os
+import time
 
 import pytest
 from conftest import HERE
@@ -25,7 +26,7 @@ def as_wanted(world, agent, wanted):
     """The deployment is exactly as wanted: in the agent's eyes, on disk and on the host."""
     directory = world.config["state_directory"] + "/deployments"
     if wanted is None:
-        assert agent.call("GET", "/api/v1/deployments")[1] == {"deployments": []}
+        assert agent.call("GET", "/api/v1/deployments")[1] ["deployments"] == []
         assert os.listdir(directory) == [] and world.host.units == {}
         return
     seen = agent.wait_for("churn", "ready", **wanted)
@@ -186,6 +187,150 @@ def test_a_model_that_systemd_restarts_is_seen_again(world, agent):
         world.host.crash("churn")
     agent.wait_for("churn", "ready", restarts=1)
     assert world.host.calls == [("apply", "churn")]
+
+
+def wait_until(condition, what):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def test_a_restart_of_the_agent_stops_no_model_that_serves(world):
+    """The model is old, and busy just when the agent comes back."""
+    world.config["health_failures"] = 100
+    agent = world.agent()
+    assert agent.wait_until_up()
+    agent.deploy("churn", probe={"inputs": [1]}, startup_timeout=5)
+    since = agent.wait_for("churn", "ready")["since"]
+    agent.stop()
+    unit = world.host.units["churn"]
+    unit["started"] -= 800 * 10 ** 6
+    unit["model"].broken = True
+    again = world.agent()
+    assert again.wait_until_up()
+    again.wait_for("churn", "unhealthy")
+    looks = len(unit["model"].scored)
+    wait_until(lambda: len(unit["model"].scored) > looks + 6, "the agent looks on, for longer than the model had to start")
+    assert again.get("churn")["state"] == "unhealthy"
+    unit["model"].broken = False
+    assert again.wait_for("churn", "ready", restarts=0)["since"] >= since
+    assert world.host.calls == [("apply", "churn")]
+
+
+def test_another_probe_that_a_serving_model_does_not_score_is_refused(world, agent):
+    agent.deploy("churn", probe={"inputs": [1]})
+    agent.wait_for("churn", "ready")
+    world.host.units["churn"]["model"].refuses = {"inputs": ["wrong"]}
+    status, answer = agent.deploy("churn", probe={"inputs": ["wrong"]})
+    assert (status, answer["error"]["code"]) == (422, "probe_refused")
+    assert answer["error"]["message"].endswith("The model answers /invocations with status 400: The row does not fit the model.")
+    assert agent.get("churn")["probe"] == {"inputs": [1]} and agent.get("churn")["state"] == "ready"
+    assert agent.deploy("churn", probe={"inputs": [2]})[0] == 200
+    agent.wait_for("churn", "ready", probe={"inputs": [2]})
+    assert world.host.calls == [("apply", "churn")]
+
+
+def test_a_model_with_a_wrong_probe_from_the_start_serves_on(world, agent):
+    world.host.refuses = {"inputs": ["wrong"]}
+    agent.deploy("churn", probe={"inputs": ["wrong"]}, startup_timeout=5)
+    seen = agent.wait_for("churn", "unhealthy")
+    assert "The row does not fit the model" in seen["message"]
+    model = world.host.units["churn"]["model"]
+    looks = len(model.scored)
+    wait_until(lambda: len(model.scored) > looks + 4, "more looks than a model has that is restarted")
+    assert world.host.calls == [("apply", "churn")] and agent.get("churn")["state"] == "unhealthy"
+    assert agent.deploy("churn", probe={"inputs": [1]})[0] == 200
+    agent.wait_for("churn", "ready", restarts=0)
+    assert world.host.calls == [("apply", "churn")], "neither look nor probe needs a restart"
+
+
+def test_what_cannot_start_is_tried_again_at_growing_intervals(world):
+    """As when the tracking server is away at the first fetch."""
+    world.config["retry_first"] = 1
+    agent = world.agent()
+    assert agent.wait_until_up()
+    world.host.fails_to_start.add("churn")
+    agent.deploy("churn")
+    failed = agent.wait_for("churn", "failed")
+    assert failed["since"] <= failed["next_try"] and failed["message"]
+    wait_until(lambda: len(world.host.calls) == 3, "it is tried again and again")
+    world.host.fails_to_start.clear()
+    assert agent.wait_for("churn", "ready")["next_try"] is None
+    assert set(world.host.calls) == {("apply", "churn")}
+
+
+def test_a_model_that_dies_too_often_for_systemd_returns_later(world):
+    world.config["retry_first"] = 1
+    agent = world.agent()
+    assert agent.wait_until_up()
+    agent.deploy("churn")
+    agent.wait_for("churn", "ready")
+    world.host.give_up("churn")
+    failed = agent.wait_for("churn", "failed")
+    assert "start-limit-hit" in failed["message"] and failed["next_try"]
+    agent.wait_for("churn", "ready", next_try=None)
+    assert world.host.calls == [("apply", "churn")] * 2
+
+
+def test_changed_settings_of_the_host_restart_one_model_after_the_other(world):
+    world.config["retry_first"] = 1
+    agent = world.agent()
+    assert agent.wait_until_up()
+    names = ["a", "b", "c"]
+    for name in names:
+        agent.deploy(name, startup_timeout=5)
+    for name in names:
+        agent.wait_for(name, "ready")
+    world.host.calls.clear()
+    world.host.never_listens.update(names)
+    os.makedirs(world.directory + "/new")
+    os.symlink("new", world.stack)
+    wait_until(lambda: world.host.calls, "one is restarted")
+    [(dummy, first)] = world.host.calls
+    others = [name for name in names if name != first]
+    agent.wait_for(first, "failed")
+    for name in others:
+        assert agent.wait_for(name, "ready")["message"] == (
+            "The settings of the host have changed; it is restarted when {} is ready with them.".format(first))
+    assert {name for dummy, name in world.host.calls} == {first}
+    world.host.never_listens.clear()
+    for name in names:
+        agent.wait_for(name, "ready", message="")
+    assert [name for call, name in world.host.calls if call == "apply" and name != first] in (others, others[::-1])
+
+
+def test_a_deployment_with_a_damaged_file_is_reported_and_can_be_removed_or_mended(world, agent):
+    directory = world.config["state_directory"] + "/deployments"
+    names = ["deep", "half", "lost", "folder", "mended"]
+    for name in names:
+        agent.deploy(name)
+    for name in names:
+        agent.wait_for(name, "ready")
+    agent.stop()
+    os.unlink(directory + "/lost.json")
+    os.unlink(directory + "/folder.json")
+    os.makedirs(directory + "/folder.json/inside")
+    os.makedirs(directory + "/churn.json.tmp/inside")
+    for name, content in (("deep", '{"a":' * 100000), ("half", '{"na'), ("mended", "")):
+        with open("{}/{}.json".format(directory, name), "w") as stream:
+            stream.write(content)
+    agent = world.agent()
+    assert agent.wait_until_up(), agent.log()
+    listed = agent.call("GET", "/api/v1/deployments")[1]
+    assert listed["deployments"] == [] and sorted(one["name"] for one in listed["unmanaged"]) == sorted(names)
+    assert {"name": "lost", "message": "Its file is lost; its unit is active."} in listed["unmanaged"]
+    assert all(world.host.units[name]["model"] for name in names), "they serve on"
+    status, answer = agent.call("GET", "/api/v1/deployments/half")
+    assert (status, answer["error"]["code"]) == (409, "unmanaged") and "DELETE it." in answer["error"]["message"]
+    assert agent.deploy("mended")[0] == 201
+    agent.wait_for("mended", "ready")
+    for name in ("deep", "half", "lost", "folder"):
+        status, gone = agent.call("DELETE", "/api/v1/deployments/" + name)
+        assert (status, gone["state"]) == (200, "removed")
+    assert list(world.host.units) == ["mended"] and os.listdir(directory) == ["mended.json"]
+    assert agent.call("GET", "/api/v1/deployments")[1]["unmanaged"] == []
+    assert agent.call("DELETE", "/api/v1/deployments/half")[0] == 404 and "Traceback" not in agent.log()
 
 
 def test_leftovers_and_damage_on_disk(world):

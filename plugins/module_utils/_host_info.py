@@ -259,9 +259,18 @@ def ports(numbers: t.Sequence[int]) -> dict[str, dict[str, t.Any] | None]:
             "address": address,
             "pid": pid,
             "process": _text("/proc/%d/comm" % pid).strip() or None if pid else None,
-            "unit": _unit_of(pid) if pid else None,
+            "unit": (_unit_of(pid) if pid != 1 else _activated_unit(number)) if pid else None,
         }
     return result
+
+
+def _activated_unit(port: int) -> str | None:
+    """The unit that systemd, which holds this port for it, starts when a client comes."""
+    for line in _output(["systemctl", "list-sockets", "--no-legend", "--no-pager", "--full"]).splitlines():
+        fields = line.split()
+        if len(fields) == 3 and fields[0].rpartition(":")[2] == str(port):
+            return fields[2]
+    return _unit_of(1)
 
 
 def _address(text: str, family: int) -> str:
@@ -271,9 +280,9 @@ def _address(text: str, family: int) -> str:
 
 
 def _socket_owners(inodes: set[str]) -> dict[str, int]:
-    """The process that holds each socket; the one that started first when several share it."""
+    """The process that holds each socket; the one that started first when several share it, and systemd only when it is alone."""
     owners: dict[str, int] = {}
-    for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit()):
+    for pid in sorted((int(name) for name in os.listdir("/proc") if name.isdigit()), key=lambda pid: (pid == 1, pid)):
         with contextlib.suppress(OSError):
             for descriptor in os.listdir("/proc/%d/fd" % pid):
                 with contextlib.suppress(OSError):

@@ -13,7 +13,7 @@ import sys
 
 from tornado.netutil import bind_sockets
 
-from . import __version__, config as settings
+from . import __version__, config as settings, systemd
 from .health import Health
 from .listener import Listener
 from .ports import Ports
@@ -52,13 +52,30 @@ async def serve(config, secrets):
         # The handlers keep the real limit: they answer in JSON, tornado would just hang up.
         max_body_size=1 << 62, body_timeout=30, idle_connection_timeout=60, max_header_size=16384,
     )
-    server.add_sockets(bind_sockets(config.listen_port, config.listen_address))
+    server.add_sockets(_sockets(config))
     reconciler.start()
+    beside = [asyncio.ensure_future(systemd.feed_watchdog()), asyncio.ensure_future(agent.watch_tracking())]
+    systemd.notify("READY=1")
     LOG.info("version %s listens on %s port %d", __version__, config.listen_address, config.listen_port)
     await stopping.wait()
+    systemd.notify("STOPPING=1")
+    for task in beside:
+        task.cancel()
     server.stop()
     await reconciler.stop()
     await server.close_all_connections()
+
+
+def _sockets(config):
+    """The sockets to listen on: systemd's, which nobody else can bind while the agent is away, or our own."""
+    sockets = systemd.take_sockets()
+    for one in sockets:
+        port = one.getsockname()[1]
+        if port != config.listen_port:
+            raise ValueError("systemd listens on port {}, the settings say {}: restart mlops-agent.socket.".format(
+                port, config.listen_port
+            ))
+    return sockets or bind_sockets(config.listen_port, config.listen_address)
 
 
 def _tls(config):
@@ -77,7 +94,6 @@ def main():
     parser.add_argument("--version", action="version", version=__version__)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("tornado.access").setLevel(logging.WARNING)
     try:
         config, secrets = settings.load(arguments.config), settings.secrets(os.environ)
         for name in SECRETS:

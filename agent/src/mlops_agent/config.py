@@ -30,6 +30,8 @@ DEFAULTS = {
     "health_interval": 10,
     "health_timeout": 10,
     "health_failures": 3,
+    "retry_first": 30,
+    "retry_last": 600,
     "body_limit": 1048576,
     "stack": "/opt/sparkflows/stack/current",
     "jdk_home": "/opt/sparkflows/jdk/current",
@@ -87,6 +89,8 @@ def _check(config):
     rules.whole_number(config.health_interval, "health interval in seconds", 1, 3600)
     rules.whole_number(config.health_timeout, "health timeout in seconds", 1, 600)
     rules.whole_number(config.health_failures, "number of health failures", 1, 100)
+    rules.whole_number(config.retry_first, "pause before the first retry in seconds", 1, 3600)
+    rules.whole_number(config.retry_last, "longest pause before a retry in seconds", config.retry_first, 86400)
     rules.whole_number(config.body_limit, "body limit in bytes", 1024, 64 * 1024 * 1024)
 
 

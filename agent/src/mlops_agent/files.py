@@ -5,8 +5,12 @@
 
 import errno
 import json
+import logging
 import os
+import shutil
 import stat
+
+LOG = logging.getLogger(__name__)
 
 TEMPORARY_SUFFIX = ".tmp"
 
@@ -27,10 +31,28 @@ def write_json(path, document, mode=0o644):
     except BaseException:
         try:
             os.unlink(temporary)
-        except FileNotFoundError:
-            pass
+        except OSError:
+            pass  # what went wrong first is what counts; the next start sweeps
         raise
     sync_directory(os.path.dirname(path))
+
+
+def remove(path):
+    """Remove what is at path: a file, a link, nothing, or a folder that should not be there. Raises OSError."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except IsADirectoryError:
+        shutil.rmtree(path)
+
+
+def sweep(path):
+    """Remove a leftover; one that stays is in nobody's way until its name is written to again."""
+    try:
+        remove(path)
+    except (OSError, RecursionError) as error:
+        LOG.warning("The leftover %s cannot be removed: %s", path, error)
 
 
 def sync_directory(path):

@@ -15,7 +15,7 @@ import re
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters
 from tornado.httputil import HTTPHeaders
 from tornado.iostream import StreamClosedError, UnsatisfiableReadError
-from tornado.simple_httpclient import SimpleAsyncHTTPClient, _HTTPConnection
+from tornado.simple_httpclient import HTTPStreamClosedError, SimpleAsyncHTTPClient, _HTTPConnection
 
 # Every expression is used with fullmatch: "$" would accept a trailing newline.
 _NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -164,11 +164,11 @@ class _Exchange(_HTTPConnection):
         return super()._handle_exception(type(value), value, tb)
 
     def on_connection_close(self):
-        # Otherwise all that the caller would hear is that the connection was closed.
-        if self.final_callback is not None and self.connection.fault is not None:
-            self._handle_exception(Malformed, self.connection.fault, None)
-        else:
-            super().on_connection_close()
+        # tornado would tell the caller nothing but that the connection was closed, and not even that when it was reset.
+        if self.final_callback is not None:
+            connection = getattr(self, "connection", None)
+            error = connection and connection.fault or self.stream.error or HTTPStreamClosedError("Connection closed")
+            self._handle_exception(type(error), error, None)
 
 
 class Client(SimpleAsyncHTTPClient):

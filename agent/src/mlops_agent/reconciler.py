@@ -1,65 +1,46 @@
 # Copyright: (c) 2026, Sparkflows MLOps collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Makes the host as the stored deployments want it, and watches over the models.
-
-Every deployment has a supervisor, a loop that compares what is wanted with what is and takes one
-step. It holds no state that matters: after a restart it finds out the same from the stored
-deployment, from systemd and from the note that the launcher leaves in the runtime directory.
-"""
+"""Makes the host as the stored deployments want it: a supervisor for each, and what concerns them all."""
 
 import asyncio
-import json
 import logging
 import os
-import time
 
-from . import config as settings
-from . import files, rules
-from .ports import PortTaken, stranger_on
-from .spec import ABSENT
+from . import rules
+from .supervisor import Supervisor
 from .units import HelperError
 
 LOG = logging.getLogger(__name__)
 
-STATES = STARTING, READY, UNHEALTHY, FAILED, STOPPING = "starting", "ready", "unhealthy", "failed", "stopping"
 
-#: Seconds between two looks at a model that starts, at its unit, after a helper's refusal, and at
-#: a model that has failed for good.
-START_POLL, UNIT_POLL, RETRY, IDLE = 0.1, 2.0, 5.0, 60.0
+class Rollout:
+    """Whose turn it is when changed settings of the host want every model restarted: one, until it is ready again.
 
-#: How often systemd may restart a model that does not get ready.
-START_ATTEMPTS = 3
+    When that one does not get ready, the others go on serving with the settings they have.
+    """
 
-#: Lines of a failed model's log that are part of the answer.
-LOG_LINES = 20
+    def __init__(self):
+        self._turn = None
 
-NOTE_LIMIT = 2 * rules.PROBE_LIMIT
+    def takes(self, name, serves):
+        """Whether the deployment may be restarted now. One that serves takes the turn; for another nobody has to wait."""
+        if self._turn is None and serves:
+            self._turn = name
+        return self._turn in (None, name)
 
+    def done(self, name):
+        """The deployment is ready, asked for anew, or gone; returns whether it had the turn."""
+        if self._turn != name:
+            return False
+        self._turn = None
+        return True
 
-class Note:
-    """What the launcher says it serves: digest of the spec, port, flavors, input example."""
-
-    def __init__(self, document):
-        self.digest = document["digest"]
-        self.invocation = document["invocation"]
-        self.port = document["port"]
-        self.flavors = document.get("flavors") or []
-        self.example = document.get("example")
-
-    @classmethod
-    def read(cls, directory, name):
-        """The note of one deployment, or None. Its writer is less trusted than we are."""
-        try:
-            path = os.path.join(directory, name, "serving.json")
-            note = cls(json.loads(files.read_regular(path, NOTE_LIMIT).decode("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return None
-        if not isinstance(note.flavors, list) or not all(isinstance(flavor, str) for flavor in note.flavors):
-            return None
-        if note.example is not None and not isinstance(note.example, dict):
-            return None
-        return note
+    def waits(self, name):
+        """Why a deployment that serves has not been restarted, as a sentence; nothing when it waits for nobody."""
+        if self._turn in (None, name):
+            return ""
+        return "The settings of the host have changed; it is restarted when {} is ready with them.".format(self._turn)
 
 
 class Reconciler:
@@ -71,6 +52,7 @@ class Reconciler:
         self.units = units
         self.health = health
         self.ports = ports
+        self.rollout = Rollout()
         self._supervisors = {}
 
     def start(self):
@@ -78,12 +60,19 @@ class Reconciler:
             self.changed(spec.name, again=False)
 
     def changed(self, name, again=True):
-        """The stored deployment is new or different. again: try also what has failed before."""
+        """The stored deployment is new or different. again: it was asked for just now."""
         supervisor = self._supervisors.get(name)
         if supervisor is None:
             supervisor = self._supervisors[name] = Supervisor(name, self)
             supervisor.task = asyncio.ensure_future(self._supervise(supervisor))
+        self.rolled_out(name)
         supervisor.begin(again)
+
+    def rolled_out(self, name):
+        """The deployment keeps no other from being restarted any more."""
+        if self.rollout.done(name):
+            for supervisor in self._supervisors.values():
+                supervisor.wake()
 
     def supervisor(self, name):
         return self._supervisors[name]
@@ -95,210 +84,38 @@ class Reconciler:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    async def unmanaged(self):
+        """Deployments that no usable file describes: {name: sentence}. They can be removed, or asked for anew.
+
+        Their file is damaged, or it is lost and their unit has left a runtime directory.
+        """
+        found = {name: "Its file is damaged: {}".format(reason) for name, reason in self.store.damaged.items()}
+        lost = sorted(set(self._seen_by_systemd()) - set(found) - {spec.name for spec in self.store})
+        for name in lost:
+            try:
+                unit = (await self.units.status(name)).active
+            except HelperError:
+                unit = "not to be seen"
+            found[name] = "Its file is lost; its unit is {}.".format(unit)
+        return found
+
+    def _seen_by_systemd(self):
+        try:
+            names = os.listdir(self.config.runtime_directory)
+        except OSError:
+            return []
+        return [name for name in names if rules.is_deployment_name(name)]
+
+    async def remove_unmanaged(self, name):
+        """Remove the unit of a deployment that no usable file describes, and the file. Raises HelperError or OSError."""
+        await self.units.remove(name)
+        self.store.delete(name)
+
     async def _supervise(self, supervisor):
         while self.store.get(supervisor.name) is not None:
             delay = await supervisor.guarded_step()
             if self.store.get(supervisor.name) is not None:
                 await supervisor.pause(delay)
         del self._supervisors[supervisor.name]
+        self.rolled_out(supervisor.name)
         supervisor.removed.set()
-
-
-class Supervisor:
-    """Brings one deployment to its desired state, one step at a time."""
-
-    def __init__(self, name, reconciler):
-        self.name = name
-        self.flavors = []
-        self.restarts = 0
-        self.log = []
-        self.task = None
-        self.removed = asyncio.Event()
-        self._around = reconciler
-        self._wake = asyncio.Event()
-        self._state = STARTING
-        self._message = ""
-        self._judged = None  # the spec of which _state and _message speak
-        self._again = False  # a failed unit shall be tried again
-        self._applied = None  # the digest for which this agent (re)started the unit, or saw it run
-        self._invocation = None  # the run of the unit that was seen ready
-        self._uid = None  # the user as which the unit was last seen running
-        self._failures = 0
-        self._health_restarts = 0
-        self._unit_restarts = None  # systemd's count of restarts when the model was last all right
-        self._unit_seen = 0.0
-
-    def begin(self, again):
-        """Look at the deployment anew. again: try also what has failed before."""
-        self._judged = None
-        self._again = again
-        self._applied = None
-        self._invocation = None
-        self._unit_restarts = None
-        self._unit_seen = 0.0
-        self._wake.set()
-
-    def verdict(self):
-        """(state, message) as of now; a step that still works on an older spec has no say."""
-        spec = self._around.store.get(self.name)
-        if spec is None or spec.desired == ABSENT:
-            return STOPPING, self._message
-        if self._judged is not spec:
-            return STARTING, "The request is accepted."
-        return self._state, self._message
-
-    async def pause(self, seconds):
-        try:
-            await asyncio.wait_for(self._wake.wait(), seconds)
-        except asyncio.TimeoutError:
-            pass
-        self._wake.clear()
-
-    async def guarded_step(self):
-        """Take a step; returns after how many seconds to take the next."""
-        try:
-            return await self._step()
-        except HelperError as error:
-            self._message = str(error)
-            LOG.warning("%s: %s", self.name, error)
-        except asyncio.CancelledError:  # an Exception until Python 3.8
-            raise
-        except Exception:  # one deployment's surprise must not end the supervision of it
-            self._message = "The agent met an unexpected problem; its journal has the details."
-            LOG.exception("%s: unexpected problem", self.name)
-        return RETRY
-
-    async def _step(self):
-        spec = self._around.store.get(self.name)
-        if spec.desired == ABSENT:
-            await self._around.units.remove(self.name)
-            self._around.store.delete(self.name)
-            return RETRY
-        wanted = self._digest(spec)
-        note = Note.read(self._around.config.runtime_directory, self.name)
-        # Asking systemd costs processes, so a model in a known run is only asked itself.
-        if note is not None and note.invocation == self._invocation and note.digest == wanted:
-            return await self._watch(spec, note)
-        if note is None and self._again:
-            return await self._apply(spec, None)  # just requested, and never run since boot
-        if self._applied == wanted and time.monotonic() < self._unit_seen + UNIT_POLL:
-            # The cheap look while it starts: does it listen yet?
-            if not await self._around.health.answers(*self._socket(spec), timeout=2):
-                return START_POLL
-        return await self._compare(spec, wanted)
-
-    async def _compare(self, spec, wanted):
-        """Compare the unit with what is wanted, and act on the difference."""
-        unit = await self._around.units.status(self.name)
-        self._unit_seen = time.monotonic()
-        self._uid = unit.uid
-        self.restarts = unit.restarts + self._health_restarts
-        note = Note.read(self._around.config.runtime_directory, self.name)
-        if note is not None and note.invocation != unit.invocation:
-            note = None  # it speaks of an earlier run
-        fits = note is not None and note.digest == wanted
-        if unit.active in ("active", "activating", "reloading"):
-            # Without a note the launcher has not read the spec yet, so it will read this one.
-            if note is None or fits:
-                self._applied = wanted
-                return await self._await_ready(spec, note, unit)
-            return await self._apply(spec, note)
-        if unit.active == "deactivating":
-            return UNIT_POLL
-        tried = not self._again and (self._applied == wanted or fits)
-        if unit.active == "failed" and tried:
-            return await self._fail(spec, "The model cannot start: its unit ended with the result '{}', exit status {}.".format(
-                unit.result, unit.exit_status
-            ))
-        if self._state == FAILED and self._judged is spec and self._applied == wanted:
-            return IDLE  # given up
-        return await self._apply(spec, None)
-
-    async def _apply(self, spec, running):
-        """(Re)start the unit; running is the note of the run that ends by it, if any."""
-        if running is None or running.port != spec.port:
-            try:
-                await self._around.ports.check_free(spec.port)
-            except PortTaken as error:
-                self._judge(spec, FAILED, str(error))
-                return self._around.config.health_interval
-        self._judge(spec, STARTING, "The model is being started.")
-        self._invocation = None
-        self._again = False
-        LOG.info("%s: starting %s on port %d", self.name, spec.resolved_uri, spec.port)
-        await self._around.units.apply(self.name, spec.memory_mb)
-        self._applied = self._digest(spec)
-        self._unit_restarts = 0
-        self._unit_seen = time.monotonic()
-        return START_POLL
-
-    async def _await_ready(self, spec, note, unit):
-        problem = stranger_on(*self._socket(spec)) or "The model is being loaded."
-        if note is not None and unit.active == "active" and await self._around.health.answers(*self._socket(spec)):
-            self.flavors = note.flavors
-            problem = await self._around.health.problem(*self._socket(spec), row=self._row(spec, note))
-            if problem is None:
-                LOG.info("%s: ready", self.name)
-                self._invocation, self._failures = unit.invocation, 0
-                self._unit_restarts = unit.restarts
-                self._judge(spec, READY, "")
-                return self._around.config.health_interval
-        if self._unit_restarts is None:
-            self._unit_restarts = unit.restarts
-        # systemd's start limit ends quick failures; these two end slow ones.
-        if unit.restarts - self._unit_restarts > START_ATTEMPTS:
-            return await self._give_up(spec, "The model ended {} times before it was ready.".format(START_ATTEMPTS))
-        if unit.active == "active" and time.monotonic() - unit.started > spec.startup_timeout:
-            return await self._give_up(spec, "The model was not ready after {} seconds. {}".format(
-                spec.startup_timeout, problem
-            ))
-        self._judge(spec, STARTING, problem)
-        return START_POLL
-
-    async def _watch(self, spec, note):
-        """Look at a model that was ready; restart it when it does not answer again and again."""
-        config = self._around.config
-        problem = await self._around.health.problem(*self._socket(spec), row=self._row(spec, note))
-        if problem is None:
-            self._failures = 0
-            self._judge(spec, READY, "")
-            return config.health_interval
-        self._failures += 1
-        self._judge(spec, UNHEALTHY, problem)
-        LOG.warning("%s: %s (%d of %d)", self.name, problem, self._failures, config.health_failures)
-        unit = await self._around.units.status(self.name)
-        if unit.active != "active" or unit.invocation != self._invocation:
-            self._invocation = None  # systemd is at it already
-            return START_POLL
-        if self._failures < config.health_failures:
-            return config.health_interval
-        self._failures = 0
-        self._health_restarts += 1
-        self.restarts += 1
-        return await self._apply(spec, note)
-
-    async def _give_up(self, spec, message):
-        await self._around.units.stop(self.name)
-        return await self._fail(spec, message)
-
-    async def _fail(self, spec, message):
-        if self._judged is not spec or (self._state, self._message) != (FAILED, message):
-            LOG.error("%s: %s", self.name, message)
-            log = await self._around.units.logs(self.name, LOG_LINES)
-            self._judge(spec, FAILED, message)
-            self.log = log
-        return IDLE
-
-    def _judge(self, spec, state, message):
-        self._judged, self._state, self._message, self.log = spec, state, message, []
-
-    def _digest(self, spec):
-        config = self._around.config
-        return spec.digest(spec.memory_mb, config.model_address, settings.surroundings(config))
-
-    def _row(self, spec, note):
-        return spec.probe if spec.probe is not None else note.example
-
-    def _socket(self, spec):
-        """Address and port of the model, and the user that must hold them."""
-        return settings.loopback_for(self._around.config.model_address), spec.port, self._uid

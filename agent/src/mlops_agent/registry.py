@@ -6,6 +6,7 @@
 The agent does not import MLflow: that alone would take several times the agent's memory.
 """
 
+import contextlib
 import json
 import ssl
 from collections import namedtuple
@@ -35,6 +36,23 @@ class RegistryUnreachable(Exception):
     """The tracking server did not answer, or refused the login. The text is a sentence."""
 
 
+class NotMlflow(RegistryUnreachable):
+    """Something answers at the tracking URI, but it is no MLflow tracking server."""
+
+
+@contextlib.contextmanager
+def _as_mlflow():
+    """Whoever takes apart an answer that has not MLflow's form has met a stranger."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise NotMlflow("What answers at the tracking URI does not answer as an MLflow tracking server does.")
+
+
+#: No model has this name; MLflow says so in its own way.
+NOBODYS_MODEL = "a-model-that-the-mlops-agent-asks-for"
+
+
 class Registry:
     """The model registry at tracking_uri; secrets hold its login."""
 
@@ -45,11 +63,24 @@ class Registry:
         self._tls = ssl.create_default_context(cafile=ca_file or None)
         self._client = http1.client(ANSWER_LIMIT)
 
+    async def check(self):
+        """See that what answers is an MLflow, and lets the agent in. Raises RegistryUnreachable, or NotMlflow."""
+        try:
+            with _as_mlflow():
+                (await self._get("registered-models/get", name=NOBODYS_MODEL))["registered_model"]["name"]
+        except RegistryError as error:
+            if error.code != "RESOURCE_DOES_NOT_EXIST":
+                raise RegistryUnreachable("The tracking server does not tell of its models: {}".format(error))
+
     async def resolve(self, uri):
         """Turn a checked ModelUri into a Resolved. Raises RegistryError when there is no such model."""
         if uri.kind == "models":
-            found = await (self._version(uri) if uri.version.isdigit() else self._latest(uri))
-            return Resolved("models:/{}/{}".format(uri.name, found["version"]), found["source"])
+            with _as_mlflow():
+                found = await (self._version(uri) if uri.version.isdigit() else self._latest(uri))
+                version, source = str(found["version"]), found["source"]
+                if found["name"] != uri.name or (uri.version.isdigit() and version != uri.version) or not isinstance(source, str):
+                    raise NotMlflow("The tracking server was asked for {} and tells of another model.".format(uri.text))
+            return Resolved("models:/{}/{}".format(uri.name, version), source)
         if uri.kind == "runs":
             return Resolved(uri.text, await self._artifact_uri(uri))
         return Resolved(uri.text, uri.text)
@@ -59,6 +90,10 @@ class Registry:
 
         Returns (version as MLflow describes it, whether it is new).
         """
+        with _as_mlflow():
+            return await self._register(name, uri, run_id, description)
+
+    async def _register(self, name, uri, run_id, description):
         source = uri.text
         if uri.kind == "runs":
             source, run_id = await self._artifact_uri(uri), run_id or uri.run_id
@@ -80,11 +115,12 @@ class Registry:
 
     async def promote(self, name, version, stage, archive_existing):
         """Move a version to a stage. Returns the version as MLflow describes it."""
-        moved = await self._post(
-            "model-versions/transition-stage",
-            name=name, version=version, stage=stage, archive_existing_versions=archive_existing,
-        )
-        return moved["model_version"]
+        with _as_mlflow():
+            moved = await self._post(
+                "model-versions/transition-stage",
+                name=name, version=version, stage=stage, archive_existing_versions=archive_existing,
+            )
+            return dict(moved["model_version"])
 
     async def _version(self, uri):
         try:
@@ -107,6 +143,10 @@ class Registry:
         return versions[0]
 
     async def _artifact_uri(self, uri):
+        with _as_mlflow():
+            return await self._model_of_run(uri)
+
+    async def _model_of_run(self, uri):
         try:
             run = (await self._get("runs/get", run_id=uri.run_id))["run"]
             listing = await self._get("artifacts/list", run_id=uri.run_id, path=uri.path)
@@ -154,11 +194,11 @@ class Registry:
             raise RegistryUnreachable("The tracking server is out of order: {}.".format(response.error))
         try:
             document = json.loads(response.body.decode())
-            if response.code == 200:
+            if response.code == 200 and isinstance(document, dict):
                 return document
-            message, code = document["message"], document["error_code"]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise RegistryUnreachable(
+            message, code = str(document["message"]), str(document["error_code"])
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise NotMlflow(
                 "What answers at the tracking URI (status {}) is not an MLflow tracking server.".format(response.code)
             )
         raise RegistryError(message, code)

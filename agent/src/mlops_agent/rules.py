@@ -19,6 +19,7 @@ STAGES = ("None", "Staging", "Production", "Archived")
 PROBE_FORMS = (("columns", "data"), ("columns", "data", "index"), ("records",), ("inputs",), ("instances",))
 
 PROBE_LIMIT = 256 * 1024
+PROBE_DEPTH = 32
 
 # Every expression is used with fullmatch: "$" would accept a trailing newline.
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
@@ -46,6 +47,10 @@ def deployment_name(value):
             "with a letter or digit first and last.".format(shown(value))
         )
     return value
+
+
+def is_deployment_name(text):
+    return _NAME.fullmatch(text) is not None
 
 
 def registered_model_name(value):
@@ -182,9 +187,28 @@ def probe(value):
     for key in ("columns", "data", "records", "instances"):
         if key in value and not isinstance(value[key], list):
             raise Invalid("The probe's {} must be a list.".format(key))
-    if len(json.dumps(value)) > PROBE_LIMIT:
+    if _depth_exceeds(value, PROBE_DEPTH):
+        raise Invalid("The probe is nested more than {} levels deep.".format(PROBE_DEPTH))
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise Invalid("The probe holds a number that JSON does not have: NaN or an infinite one.")
+    if len(text) > PROBE_LIMIT:
         raise Invalid("The probe is larger than {} KiB.".format(PROBE_LIMIT // 1024))
     return value
+
+
+def _depth_exceeds(value, most):
+    """Whether lists and objects are nested deeper; goes level by level, since recursion is what it guards against."""
+    level = [value]
+    for dummy in range(most + 1):
+        level = [
+            inner for outer in level if isinstance(outer, (list, dict))
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def shown(value):

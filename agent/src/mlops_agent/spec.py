@@ -5,7 +5,7 @@
 
 import hashlib
 import json
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from . import rules
 
@@ -105,8 +105,9 @@ def checked_request(body, roots):
     return uri, options
 
 
-def now():
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+def now(ahead=0):
+    """The time so many seconds ahead, as RFC 3339 has it, in UTC and whole seconds."""
+    return (datetime.now(timezone.utc) + timedelta(seconds=ahead)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _sha256(parts):

@@ -4,24 +4,23 @@
 """The HTTP interface; openapi.json beside this file describes it."""
 
 import asyncio
+import errno
 import hmac
 import json
 import logging
 import os
 import re
-import resource
 import socket
-import time
-from collections import Counter
 
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from . import __version__, config as settings
-from . import reconciler as rec
-from . import rules
+from . import metrics, rules
 from .ports import PortTaken
-from .registry import RegistryError, RegistryUnreachable
+from .registry import NotMlflow, RegistryError, RegistryUnreachable
 from .spec import ABSENT, PRESENT, Spec, checked_request, now
+from .store import NotStored
+from .supervisor import FAILED, READY
 from .units import HelperError
 
 LOG = logging.getLogger(__name__)
@@ -29,6 +28,12 @@ LOG = logging.getLogger(__name__)
 #: Codes for errors that tornado itself raises.
 ERROR_CODES = {400: "bad_request", 401: "unauthorized", 404: "not_found", 405: "method_not_allowed",
                413: "body_too_large", 500: "internal"}
+
+#: Seconds between two looks at the tracking server.
+TRACKING_INTERVAL = 30
+
+#: Digits of a whole number in a request: int() takes quadratic time.
+DIGITS_LIMIT = 100
 
 NAME = "([^/]+)"
 
@@ -54,10 +59,23 @@ class Agent:
         self.registry = registry
         self.units = units
         self.ports = ports
-        self.started = time.time()
-        self.requests = Counter()
+        self.tracking = {"status": "unknown", "message": "The tracking server has not been asked yet."}
+        self.figures = metrics.Figures(lambda: [self.describe(spec) for spec in store])
         # One change at a time: two requests must not be given the same port.
         self._changing = asyncio.Lock()
+
+    async def watch_tracking(self):
+        """Look at the tracking server for ever. Served models do not need it, so nothing follows from what is seen."""
+        while True:
+            seen = {"status": "ok", "message": ""}
+            try:
+                await self.registry.check()
+            except RegistryUnreachable as error:
+                seen = {"status": "not_mlflow" if isinstance(error, NotMlflow) else "unreachable", "message": str(error)}
+            if seen["status"] not in ("ok", self.tracking["status"]):
+                LOG.warning("%s", seen["message"])
+            self.tracking = seen
+            await asyncio.sleep(TRACKING_INTERVAL)
 
     async def deploy(self, name, body):
         """Store what a PUT asks for. Returns (spec, whether the deployment is new)."""
@@ -79,16 +97,30 @@ class Agent:
                 kept, **options, name=name, model_uri=uri.text, resolved_uri=resolved.uri, source=resolved.source,
                 desired=PRESENT, updated_at=now(),
             ))
-            failed = stored is not None and self.reconciler.supervisor(name).verdict()[0] == rec.FAILED
+            failed = stored is not None and self.reconciler.supervisor(name).verdict()[0] == FAILED
+            await self._check_probe(stored, spec)
             if stored is None or failed or not spec.same_as(stored):
                 self.store.put(spec)
                 self.reconciler.changed(name)
             return self.store.get(name), stored is None
 
+    async def _check_probe(self, stored, spec):
+        """Refuse another probe for a model that serves and goes on serving, when the model does not score it."""
+        if stored is None or spec.probe in (None, stored.probe) or not spec.but(probe=stored.probe).same_as(stored):
+            return
+        supervisor = self.reconciler.supervisor(spec.name)
+        if supervisor.verdict()[0] != READY:
+            return
+        problem = await supervisor.problem_with(spec, spec.probe)
+        if problem is not None:
+            raise ApiError(422, "probe_refused", "The probe stays as it was, since the model does not score the new one. {}".format(problem))
+
     async def undeploy(self, name):
         """Remove a deployment; returns its last description."""
         async with self._changing:
-            spec = self.existing(name)
+            if self.store.get(name) is None:
+                return await self._undeploy_unmanaged(name)
+            spec = self.store.get(name)
             if spec.desired != ABSENT:
                 self.store.put(spec.but(desired=ABSENT, updated_at=now()))
                 self.reconciler.changed(name)
@@ -101,10 +133,23 @@ class Agent:
             ))
         return dict(gone, state="removed", message="", log=[])
 
-    def existing(self, name):
+    async def _undeploy_unmanaged(self, name):
+        unmanaged = await self.reconciler.unmanaged()
+        if name not in unmanaged:
+            raise _no_such(name)
+        await self.reconciler.remove_unmanaged(name)
+        return {"name": name, "state": "removed", "message": unmanaged[name]}
+
+    async def existing(self, name):
+        """The stored deployment. Raises ApiError for one that is not there, or that no usable file describes."""
         spec = self.store.get(name)
         if spec is None:
-            raise ApiError(404, "not_found", "There is no deployment {}.".format(name))
+            unmanaged = await self.reconciler.unmanaged()
+            if name in unmanaged:
+                raise ApiError(409, "unmanaged", "{} Nobody watches over the deployment {}: PUT it again, or DELETE it.".format(
+                    unmanaged[name], name
+                ))
+            raise _no_such(name)
         return spec
 
     def describe(self, spec):
@@ -114,8 +159,9 @@ class Agent:
             "name", "model_uri", "resolved_uri", "port", "workers", "memory_mb", "startup_timeout", "probe", "updated_at"
         )}
         described.update(
-            state=state, message=message, url=self._url(spec.port), flavors=supervisor.flavors,
-            restarts=supervisor.restarts, log=supervisor.log if state == rec.FAILED else [],
+            state=state, message=message, since=supervisor.since, next_try=supervisor.next_try(),
+            url=self._url(spec.port), flavors=supervisor.flavors,
+            restarts=supervisor.restarts, log=supervisor.log if state == FAILED else [],
         )
         return described
 
@@ -127,12 +173,16 @@ class Agent:
         return settings.url(host, port)
 
 
+def _no_such(name):
+    return ApiError(404, "not_found", "There is no deployment {}.".format(name))
+
+
 @stream_request_body
 class Handler(RequestHandler):
     """Token, body limit and JSON errors for every path."""
 
     public = False
-    SUPPORTED_METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
+    SUPPORTED_METHODS = metrics.METHODS
 
     def initialize(self, agent):
         self.agent = agent
@@ -174,7 +224,7 @@ class Handler(RequestHandler):
         if self._body_too_large:
             raise self._too_large()
         try:
-            return json.loads(bytes(self._body).decode("utf-8"))
+            return json.loads(bytes(self._body).decode("utf-8"), parse_constant=_no_number, parse_int=_whole_number)
         except (ValueError, RecursionError):
             raise ApiError(400, "bad_json", "The request body is not JSON.")
 
@@ -193,16 +243,22 @@ class Handler(RequestHandler):
                 500: "The agent could not do this; its journal has the details.",
             }.get(status_code, "The request cannot be understood.")
             error = ApiError(status_code, ERROR_CODES.get(status_code, "bad_request"), message)
+        if status_code == 405:
+            self.set_header("Allow", ", ".join(self._allowed()))
         if error.status == 401:
             self.set_header("WWW-Authenticate", "Bearer")
         self.answer({"error": {"code": error.code, "message": error.message}}, error.status)
+
+    def _allowed(self):
+        return [method for method in self.SUPPORTED_METHODS
+                if getattr(type(self), method.lower()) is not getattr(RequestHandler, method.lower())]
 
     def log_exception(self, typ, value, tb):
         if not isinstance(value, HTTPError) and _as_api_error(value) is None:
             LOG.error("%s %s failed", self.request.method, self.request.path, exc_info=(typ, value, tb))
 
     def on_finish(self):
-        self.agent.requests[self.request.method, self.get_status()] += 1
+        self.agent.figures.count(self.request.method, self.get_status())
 
 
 def _as_api_error(error):
@@ -220,7 +276,19 @@ def _as_api_error(error):
         return ApiError(503, "registry_unreachable", str(error))
     if isinstance(error, HelperError):
         return ApiError(503, "helper_unreachable", str(error))
+    if isinstance(error, NotStored):
+        return ApiError(507 if error.errno in (errno.ENOSPC, errno.EDQUOT) else 500, "not_stored", str(error))
     return None
+
+
+def _no_number(name):
+    raise ValueError(name + " is no number of JSON's")
+
+
+def _whole_number(digits):
+    if len(digits) > DIGITS_LIMIT:
+        raise ValueError("A number has too many digits")
+    return int(digits)
 
 
 class NotFound(Handler):
@@ -233,7 +301,7 @@ class HealthPage(Handler):
     public = True
 
     def get(self):
-        self.answer({"status": "ok", "version": __version__})
+        self.answer({"status": "ok", "version": __version__, "tracking": self.agent.tracking})
 
 
 class OpenApi(Handler):
@@ -243,49 +311,23 @@ class OpenApi(Handler):
 
 
 class Metrics(Handler):
-    """Prometheus text, format 0.0.4."""
-
     def get(self):
-        agent = self.agent
-        deployments = [agent.describe(spec) for spec in agent.store]
-        states = Counter(deployment["state"] for deployment in deployments)
-        lines = []
-
-        def metric(name, kind, text, samples):
-            lines.append("# HELP {} {}".format(name, text))
-            lines.append("# TYPE {} {}".format(name, kind))
-            for labels, value in samples:
-                inside = ",".join('{}="{}"'.format(*label) for label in labels)
-                lines.append("{}{} {}".format(name, "{" + inside + "}" if inside else "", value))
-
-        metric("mlops_agent_info", "gauge", "The agent's version.", [([("version", __version__)], 1)])
-        metric("mlops_agent_start_time_seconds", "gauge", "Start of the agent, in seconds since the epoch.",
-               [([], "{:.3f}".format(agent.started))])
-        metric("mlops_agent_resident_memory_bytes", "gauge", "Resident memory of the agent.", [([], _resident_bytes())])
-        metric("mlops_agent_cpu_seconds_total", "counter", "CPU time used by the agent.",
-               [([], "{:.3f}".format(sum(resource.getrusage(resource.RUSAGE_SELF)[:2])))])
-        metric("mlops_agent_http_requests_total", "counter", "Requests answered, by method and status.", [
-            ([("method", method), ("status", status)], count)
-            for (method, status), count in sorted(agent.requests.items())
-        ])
-        metric("mlops_agent_deployments", "gauge", "Deployments in each state.",
-               [([("state", state)], states[state]) for state in rec.STATES])
-        metric("mlops_deployment_ready", "gauge", "Whether the model answers a real request.",
-               [([("name", one["name"])], int(one["state"] == rec.READY)) for one in deployments])
-        metric("mlops_deployment_restarts_total", "counter", "Restarts of the model after it failed.",
-               [([("name", one["name"])], one["restarts"]) for one in deployments])
-        self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-        self.finish("\n".join(lines) + "\n")
+        self.set_header("Content-Type", metrics.CONTENT_TYPE)
+        self.finish(self.agent.figures.text())
 
 
 class Deployments(Handler):
-    def get(self):
-        self.answer({"deployments": [self.agent.describe(spec) for spec in self.agent.store]})
+    async def get(self):
+        unmanaged = await self.agent.reconciler.unmanaged()
+        self.answer({
+            "deployments": [self.agent.describe(spec) for spec in self.agent.store],
+            "unmanaged": [{"name": name, "message": unmanaged[name]} for name in sorted(unmanaged)],
+        })
 
 
 class Deployment(Handler):
-    def get(self, name):
-        self.answer(self.agent.describe(self.agent.existing(rules.deployment_name(name))))
+    async def get(self, name):
+        self.answer(self.agent.describe(await self.agent.existing(rules.deployment_name(name))))
 
     async def put(self, name):
         spec, is_new = await self.agent.deploy(rules.deployment_name(name), self.json_body())
@@ -297,7 +339,7 @@ class Deployment(Handler):
 
 class DeploymentLogs(Handler):
     async def get(self, name):
-        spec = self.agent.existing(rules.deployment_name(name))
+        spec = await self.agent.existing(rules.deployment_name(name))
         lines = self.get_query_argument("lines", "100")
         lines = rules.whole_number(int(lines) if re.fullmatch("[0-9]{1,6}", lines) else lines, "number of lines", 1, 1000)
         self.answer({"lines": await self.agent.units.logs(spec.name, lines)})
@@ -347,9 +389,10 @@ def _version(described):
     }
 
 
-def _resident_bytes():
-    with open("/proc/self/statm", encoding="ascii") as stream:
-        return int(stream.read().split()[1]) * resource.getpagesize()
+def _log(handler):
+    """Write down what went wrong here. Never the query: there are clients that put a token into it."""
+    if handler.get_status() >= 500:
+        LOG.warning("%s %s was answered with status %d", handler.request.method, handler.request.path, handler.get_status())
 
 
 def application(agent):
@@ -367,5 +410,5 @@ def application(agent):
     ]
     return Application(
         [(path, handler, shared) for path, handler in routes],
-        default_handler_class=NotFound, default_handler_args=shared,
+        default_handler_class=NotFound, default_handler_args=shared, log_function=_log,
     )

@@ -77,6 +77,33 @@ def score_at(host: Host, port: int) -> Any:
     )
 
 
+def test_agent_that_hangs_is_started_again_and_its_port_stays_held(host: Host) -> None:
+    port, hung = agent_state(host)["port"], main_pid(host, "mlops-agent.service")
+    host.check_output("kill -STOP %s", hung)
+    eventually(lambda: main_pid(host, "mlops-agent.service") not in ("0", hung), "systemd starts it again", 120)
+    assert agent_state(host)["state"] == "ready"
+    assert score_at(host, port) == [6.0]
+    host.check_output("systemctl stop mlops-agent.service 2>&1")
+    taken = host.run("python3 -c %s", "import socket; socket.create_server(('127.0.0.1', 8086))")
+    assert "Address already in use" in taken.stderr
+    # A client that comes meanwhile waits at the socket, and is answered.
+    assert agent(host, "/api/v1/deployments")[0] == 200
+    assert host.service("mlops-agent.service").is_running
+
+
+def test_request_that_hung_the_agent_is_refused(host: Host) -> None:
+    send = "import socket; s = socket.create_connection(('127.0.0.1', 8086), 20); s.sendall(%r); print(s.recv(99))"
+    for request, status in (("GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", "401"),
+                            ("GET /health HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", "400")):  # fmt: skip
+        assert f"HTTP/1.1 {status} " in host.check_output("python3 -c %s", send % request.encode())
+    assert agent_state(host)["state"] == "ready"
+
+
+def test_health_tells_of_the_tracking_server(host: Host) -> None:
+    health = json.loads(host.check_output("curl --silent --fail http://127.0.0.1:8086/health"))
+    assert health["tracking"] == {"status": "ok", "message": ""}
+
+
 def test_crashed_model_returns(host: Host) -> None:
     port = agent_state(host)["port"]
     host.check_output("systemctl kill --signal=SIGKILL %s", UNIT)

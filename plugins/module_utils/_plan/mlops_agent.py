@@ -70,6 +70,7 @@ RULES: rules.Table = {
     "mlops_agent_s3_region": rules.region(or_nothing=True).when(present),
     "mlops_agent_s3_access_key_id": rules.secret().when(present),
     "mlops_agent_s3_secret_access_key": rules.secret().when(present),
+    "mlops_agent_s3_session_token": rules.secret().when(present),
     "mlops_agent_environment": rules.environment().when(present),
     "mlops_agent_vendor_archive_src": rules.shape(r"[^\x00-\x1f]+", "a URL or a path, which mlops_agent_provider vendor needs,").when(_vendor),
     "mlops_agent_vendor_archive_sha256": rules.digest().when(_vendor),

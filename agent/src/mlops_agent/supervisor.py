@@ -1,0 +1,368 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Brings one deployment to its desired state, and keeps it there.
+
+A look at a model never stops it: once it was ready, its unit is restarted only for a new request,
+for changed settings of the host, or because the row that it had scored is not scored any more. A
+model that cannot start is tried again and again, at growing intervals.
+"""
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import time
+
+from . import config as settings
+from . import files, rules
+from .ports import PortTaken, stranger_on
+from .spec import ABSENT, now
+from .units import HelperError
+
+LOG = logging.getLogger(__name__)
+
+STATES = STARTING, READY, UNHEALTHY, FAILED, STOPPING = "starting", "ready", "unhealthy", "failed", "stopping"
+
+#: Seconds between two looks at a model that starts, at its unit, and after a helper's refusal.
+START_POLL, UNIT_POLL, RETRY = 0.1, 2.0, 5.0
+
+#: How often systemd may restart a model that does not get ready.
+START_ATTEMPTS = 3
+
+#: Lines of a failed model's log that are part of the answer.
+LOG_LINES = 20
+
+NOTE_LIMIT = 2 * rules.PROBE_LIMIT
+
+
+class Note:
+    """What the launcher says it serves: digest of the spec, port, flavors, input example."""
+
+    def __init__(self, document):
+        self.digest = document["digest"]
+        self.invocation = document["invocation"]
+        self.port = document["port"]
+        self.flavors = document.get("flavors") or []
+        self.example = document.get("example")
+
+    @classmethod
+    def read(cls, directory, name):
+        """The note of one deployment, or None. Its writer is less trusted than we are."""
+        try:
+            path = os.path.join(directory, name, "serving.json")
+            note = cls(json.loads(files.read_regular(path, NOTE_LIMIT).decode("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
+        if not isinstance(note.flavors, list) or not all(isinstance(flavor, str) for flavor in note.flavors):
+            return None
+        if note.example is not None and not isinstance(note.example, dict):
+            return None
+        return note
+
+
+class Backoff:
+    """When to try next what failed: after first seconds, then twice as many each time, at most last; from the start
+    again once a try has held for last seconds."""
+
+    def __init__(self, first, last):
+        self.failures = 0
+        self._first = first
+        self._last = last
+        self._due = None
+        self._held_since = None
+
+    def failed(self):
+        if self._held_since is not None and time.monotonic() > self._held_since + self._last:
+            self.failures = 0
+        self._held_since = None
+        pause = min(self._first * 2 ** min(self.failures, 20), self._last)
+        self.failures += 1
+        self._due = time.monotonic() + pause
+
+    def trying(self):
+        self._due = None
+
+    def held(self):
+        """The try is a success so far."""
+        self._due = None
+        if self._held_since is None:
+            self._held_since = time.monotonic()
+
+    def left(self):
+        """Seconds until the next try, at least 0; None when nothing has failed."""
+        return None if self._due is None else max(0.0, self._due - time.monotonic())
+
+
+class Supervisor:
+    """Watches over one deployment: a loop that compares what is wanted with what is and takes one step.
+
+    It holds no state that matters: after a restart it finds out the same from the stored deployment,
+    from systemd, from the note that the launcher leaves in the runtime directory, and from the store's
+    mark of the run that was ready.
+    """
+
+    def __init__(self, name, reconciler):
+        self.name = name
+        self.flavors = []
+        self.restarts = 0
+        self.log = []
+        self.since = now()  # when it became ready, or ceased to be
+        self.task = None
+        self.removed = asyncio.Event()
+        self._around = reconciler
+        self._wake = asyncio.Event()
+        self._state = STARTING
+        self._message = ""
+        self._judged = None  # the spec of which _state and _message speak
+        self._again = False  # asked for just now: try also what has failed, and wait for nobody
+        self._applied = None  # the digest for which this agent (re)started the unit, or saw it run
+        self._invocation = None  # the run of the unit that was seen ready
+        self._uid = None  # the user as which the unit was last seen running
+        self._waited_for = None  # the run that is waited for, and since when, in seconds of the monotonic clock
+        self._waiting_since = 0.0
+        self._failures = 0
+        self._health_restarts = 0
+        self._unit_restarts = None  # systemd's count of restarts when the model was last all right
+        self._unit_seen = 0.0
+        self._backoff = self._new_backoff()
+        self._next_step = 0.0
+
+    def _new_backoff(self):
+        return Backoff(self._around.config.retry_first, self._around.config.retry_last)
+
+    def begin(self, again):
+        """Look at the deployment anew. again: it was asked for just now."""
+        self._judged = None
+        self._again = again
+        self._applied = None
+        self._invocation = None
+        self._unit_restarts = None
+        self._unit_seen = 0.0
+        self._backoff = self._new_backoff()
+        self._wake.set()
+
+    def verdict(self):
+        """(state, message) as of now; a step that still works on an older spec has no say."""
+        spec = self._around.store.get(self.name)
+        if spec is None or spec.desired == ABSENT:
+            return STOPPING, self._message
+        if self._judged is not spec:
+            return STARTING, "The request is accepted."
+        return self._state, self._message
+
+    def next_try(self):
+        """When what has failed is tried again, in the form of now(); None while nothing has."""
+        return now(max(0.0, self._next_step - time.monotonic())) if self.verdict()[0] == FAILED else None
+
+    async def problem_with(self, spec, row):
+        """None when the model scores a row, else a sentence."""
+        return await self._around.health.problem(*self._socket(spec), row=row)
+
+    def wake(self):
+        """Take the next step now."""
+        self._wake.set()
+
+    async def pause(self, seconds):
+        self._next_step = time.monotonic() + seconds
+        try:
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        except asyncio.TimeoutError:
+            pass
+        self._wake.clear()
+
+    async def guarded_step(self):
+        """Take a step; returns after how many seconds to take the next."""
+        try:
+            return await self._step()
+        except HelperError as error:
+            self._message = str(error)
+            LOG.warning("%s: %s", self.name, error)
+        except OSError as error:
+            self._message = "The agent cannot work on this: {}.".format(error)
+            LOG.warning("%s: %s", self.name, self._message)
+        except asyncio.CancelledError:  # an Exception until Python 3.8
+            raise
+        except Exception:  # one deployment's surprise must not end the supervision of it
+            self._message = "The agent met an unexpected problem; its journal has the details."
+            LOG.exception("%s: unexpected problem", self.name)
+        return RETRY
+
+    async def _step(self):
+        spec = self._around.store.get(self.name)
+        if spec.desired == ABSENT:
+            await self._around.units.remove(self.name)
+            self._around.store.delete(self.name)
+            return RETRY
+        wanted = self._digest(spec)
+        note = Note.read(self._around.config.runtime_directory, self.name)
+        # Asking systemd costs processes, so a model in a known run is only asked itself.
+        if note is not None and note.invocation == self._invocation:
+            if note.digest == wanted or not self._around.rollout.takes(self.name, self._state == READY):
+                return await self._watch(spec, note)
+            return await self._apply(spec, note)
+        if note is None and self._again:
+            return await self._apply(spec, None)  # just requested, and never run since boot
+        if self._applied == wanted and time.monotonic() < self._unit_seen + UNIT_POLL:
+            # The cheap look while it starts: does it listen yet?
+            if not await self._around.health.answers(*self._socket(spec), timeout=2):
+                return START_POLL
+        return await self._compare(spec, wanted)
+
+    async def _compare(self, spec, wanted):
+        """Compare the unit with what is wanted, and act on the difference."""
+        unit = await self._around.units.status(self.name)
+        self._unit_seen = time.monotonic()
+        self._uid = unit.uid
+        self.restarts = unit.restarts + self._health_restarts
+        note = Note.read(self._around.config.runtime_directory, self.name)
+        if note is not None and note.invocation != unit.invocation:
+            note = None  # it speaks of an earlier run
+        fits = note is not None and note.digest == wanted
+        if unit.active in ("active", "activating", "reloading"):
+            if note is not None and unit.active == "active" and self._around.store.was_ready(self.name, unit.invocation):
+                if fits or not self._again:
+                    return await self._resume(spec, note, unit)
+            # Without a note the launcher has not read the spec yet, so it will read this one.
+            if note is None or fits:
+                self._applied = wanted
+                return await self._await_ready(spec, note, unit)
+            return await self._apply(spec, note)
+        if unit.active == "deactivating":
+            return UNIT_POLL
+        left = self._backoff.left()
+        if unit.active == "failed" and left is None and not self._again and (self._applied == wanted or fits):
+            self._applied = wanted
+            return await self._fail(spec, "The model cannot start: its unit ended with the result '{}', exit status {}.".format(
+                unit.result, unit.exit_status
+            ))
+        if left and self._applied == wanted:
+            return left
+        return await self._apply(spec, None)
+
+    async def _resume(self, spec, note, unit):
+        """Watch on over a run that was ready already, before a request or before this agent."""
+        self._invocation, self._unit_restarts, self._applied, self._again = unit.invocation, unit.restarts, note.digest, False
+        self.flavors = note.flavors
+        return await self._watch(spec, note)
+
+    async def _apply(self, spec, running):
+        """(Re)start the unit; running is the note of the run that ends by it, if any."""
+        if running is None or running.port != spec.port:
+            try:
+                await self._around.ports.check_free(spec.port)
+            except PortTaken as error:
+                self._judge(spec, FAILED, str(error))
+                return self._around.config.health_interval
+        failures = self._backoff.failures
+        self._judge(spec, STARTING, "The model is being started{}.".format(
+            ", after {} failed attempt{}".format(failures, "" if failures == 1 else "s") if failures else ""
+        ))
+        self._backoff.trying()
+        self._invocation = None
+        self._again = False
+        LOG.info("%s: starting %s on port %d", self.name, spec.resolved_uri, spec.port)
+        await self._around.units.apply(self.name, spec.memory_mb)
+        self._applied = self._digest(spec)
+        self._unit_restarts = 0
+        self._unit_seen = time.monotonic()
+        self._waited_for = None
+        return START_POLL
+
+    async def _await_ready(self, spec, note, unit):
+        if self._waited_for != unit.invocation:
+            self._waited_for, self._waiting_since = unit.invocation, time.monotonic()
+        self._again = False
+        answers, problem = False, stranger_on(*self._socket(spec)) or "The model is being loaded."
+        if note is not None and unit.active == "active" and await self._around.health.answers(*self._socket(spec)):
+            self.flavors = note.flavors
+            answers, problem = True, await self._around.health.problem(*self._socket(spec), row=self._row(spec, note))
+            if problem is None:
+                LOG.info("%s: ready", self.name)
+                self._unit_restarts = unit.restarts
+                self._is_ready(spec, note, unit.invocation)
+                return self._around.config.health_interval
+        if self._unit_restarts is None:
+            self._unit_restarts = unit.restarts
+        # systemd's start limit ends quick failures; these two end slow ones.
+        if unit.restarts - self._unit_restarts > START_ATTEMPTS:
+            return await self._give_up(spec, "The model ended {} times before it was ready.".format(START_ATTEMPTS))
+        if unit.active == "active" and time.monotonic() - self._waiting_since > spec.startup_timeout:
+            if answers:
+                # It serves; perhaps it is the row that is wrong, and no restart mends that.
+                self._judge(spec, UNHEALTHY, problem)
+                return self._around.config.health_interval
+            return await self._give_up(spec, "The model was not ready after {} seconds. {}".format(
+                spec.startup_timeout, problem
+            ))
+        self._judge(spec, STARTING, problem)
+        return START_POLL
+
+    def _is_ready(self, spec, note, invocation):
+        self._invocation, self._failures = invocation, 0
+        self._around.store.mark_ready(self.name, invocation, _row_digest(self._row(spec, note)))
+        self._backoff.held()
+        up_to_date = note.digest == self._digest(spec)
+        if up_to_date:
+            self._around.rolled_out(self.name)
+        self._judge(spec, READY, "" if up_to_date else self._around.rollout.waits(self.name))
+
+    async def _watch(self, spec, note):
+        """Look at a model that was ready; restart it when it does not score again and again what it had scored."""
+        config = self._around.config
+        row = self._row(spec, note)
+        problem = await self._around.health.problem(*self._socket(spec), row=row)
+        if problem is None:
+            self._is_ready(spec, note, note.invocation)
+            return config.health_interval
+        self._failures += 1
+        self._judge(spec, UNHEALTHY, problem)
+        LOG.warning("%s: %s (%d of %d)", self.name, problem, self._failures, config.health_failures)
+        unit = await self._around.units.status(self.name)
+        if unit.active != "active" or unit.invocation != self._invocation:
+            self._invocation = None  # systemd is at it already
+            return START_POLL
+        if self._failures < config.health_failures:
+            return config.health_interval
+        if not self._around.store.was_ready(self.name, note.invocation, _row_digest(row)):
+            return config.health_interval  # this row was never scored: it may be wrong, and the model serves
+        self._failures = 0
+        self._health_restarts += 1
+        self.restarts += 1
+        return await self._apply(spec, note)
+
+    async def _give_up(self, spec, message):
+        await self._around.units.stop(self.name)
+        return await self._fail(spec, message)
+
+    async def _fail(self, spec, message):
+        self._backoff.failed()
+        LOG.error("%s: %s", self.name, message)
+        log = await self._around.units.logs(self.name, LOG_LINES)
+        self._judge(spec, FAILED, message)
+        self.log = log
+        return self._backoff.left()
+
+    def _judge(self, spec, state, message):
+        if (state == READY) != (self._state == READY):
+            self.since = now()
+        self._judged, self._state, self._message, self.log = spec, state, message, []
+
+    def _digest(self, spec):
+        config = self._around.config
+        return spec.digest(spec.memory_mb, config.model_address, settings.surroundings(config))
+
+    def _row(self, spec, note):
+        return spec.probe if spec.probe is not None else note.example
+
+    def _socket(self, spec):
+        """Address and port of the model, and the user that must hold them."""
+        return settings.loopback_for(self._around.config.model_address), spec.port, self._uid
+
+
+def _row_digest(row):
+    try:
+        return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()
+    except RecursionError:
+        return "nested too deeply to be scored"
