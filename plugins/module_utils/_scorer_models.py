@@ -21,7 +21,7 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_models as sparkflows_models
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Releases, digest_of, make_folder, megabytes, need_space, remove
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, Releases, digest_of, make_folder, megabytes, need_space, remove
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, sentence
 
 try:
@@ -37,6 +37,12 @@ SOURCES = ("id", "uuid", "name", "path", "s3_uri")
 _S3_URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)\Z")
 _MEGA = 1000000
 _ALL = 1 << 30
+# What the options of sparkflows_model are called by who declares a scorer, and with scorer_ before it in the role.
+_OPTIONS = {
+    "model_id": "model.id", "model_uuid": "model.uuid", "model_name": "model.name", "file_type": "model_file_type",
+    "max_download_mb": "model_max_mb", "max_unpacked_mb": "model_max_mb", "ignore_metadata": "model_ignore_metadata",
+}  # fmt: skip
+_OPTION = re.compile(r"\b(?:%s)\b" % "|".join(_OPTIONS))
 
 
 class Model(t.NamedTuple):
@@ -109,9 +115,19 @@ def fetch(params: t.Mapping[str, t.Any], scorer: str, model: t.Mapping[str, t.An
         # Which ones have to go is known when the new container serves.
         keep=_ALL,
     )
-    found = sparkflows_models.run(options, check_mode)
+    try:
+        found = sparkflows_models.run(options, check_mode)
+    except ClientError as error:
+        raise ClientError(_named(scorer, error), **error.result) from None
+    except Problem as error:
+        raise Problem(_named(scorer, error)) from None
     path = os.path.realpath(found["path"]) if found["release"] else None
     return Model("Sparkflows %s" % (found["model"]["uuid"] or found["model"]["id"]), path, found["sha256"])
+
+
+def _named(scorer: str, error: Exception) -> str:
+    """The words of sparkflows_model with the names that the options have here."""
+    return "The model of the scorer %s cannot be had: %s" % (scorer, _OPTION.sub(lambda found: _OPTIONS[found.group()], str(error)))
 
 
 def _local(scorer: str, path: str, check_mode: bool) -> Model:
