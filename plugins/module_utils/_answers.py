@@ -76,7 +76,7 @@ def scrubbed(text: str, secrets: t.Iterable[str]) -> str:
 
     To be called before a text is cut: a secret of which half was cut off is not found any more.
     """
-    forms = set()
+    forms: set[str] = set()
     for secret in secrets:
         forms.update((secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1], html.escape(secret)))
         forms.update((urllib.parse.quote(secret, safe="", errors="replace"), urllib.parse.quote_plus(secret, errors="replace")))
