@@ -77,10 +77,12 @@ class ActionModule(ActionBase):
                 "The running ansible-core wants Python %d.%d or newer on the host, and the host has %s. Install one, and name it with "
                 "ansible_python_interpreter." % (*wanted, seen)
             )
-        said = read.get("module_stderr") or read.get("msg") or "nothing"
+        said = str(read.get("module_stderr") or read.get("msg") or "nothing")
+        # A shell that does not know the locale of the login complains first.
+        lines = [line.strip() for line in said.splitlines() if line.strip() and "setlocale" not in line]
         usable = ["%s (%d.%d)" % (path, *version) for path, version in found if version >= wanted]
-        hint = " Its Pythons are %s; ansible_python_interpreter has to name one of them." % ", ".join(usable) if usable and "nterpreter" in str(said) else ""
-        return "The host could not be read: %s.%s" % (" ".join(str(said).split())[:400].rstrip("."), hint)
+        hint = " Its Pythons are %s; ansible_python_interpreter has to name one of them." % ", ".join(usable) if usable and read.get("rc") == 127 else ""
+        return "The host could not be read: %s.%s" % (" ".join(lines)[:400].rstrip("."), hint)
 
 
 def _mlflow_release(lock):

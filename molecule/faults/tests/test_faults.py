@@ -166,6 +166,6 @@ def test_other_system(operator, host: Host) -> None:
     host.check_output("printf 'ID=alpine\\nNAME=\"Alpine Linux\"\\nVERSION_ID=3.20\\n' > /usr/lib/os-release")
     try:
         run = operator.play("site", fails=True)
-        assert re.search(r"The operating system Alpine Linux 3 is not supported; use one of the families Debian and RedHat", run.text)
+        assert re.search(r"The operating system Alpine Linux 3 is not supported; use Debian 12 or 13, Ubuntu 22", run.text)
     finally:
         host.check_output("cp /run/os-release /usr/lib/os-release")

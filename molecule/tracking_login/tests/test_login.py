@@ -252,9 +252,9 @@ BAD_INPUT = {
     ),
     "key of another": (
         {"mlflow_server_proxy_certificate_path": CERTIFICATE, "mlflow_server_proxy_private_key_path": "/etc/ssh/ssh_host_ecdsa_key"},
-        "mlflow_server_proxy_private_key_path must name a certificate and its key on debian13, both in PEM format.",
+        "mlflow_server_proxy_private_key_path must name a certificate and its key on the host, both in PEM format.",
     ),
-    "port of another": ({"mlflow_server_proxy_port": 2222}, "Port 2222 on debian13 is held by python3"),
+    "port of another": ({"mlflow_server_proxy_port": 2222}, "Port 2222, wanted for mlflow_server_proxy_port, is held by python3"),
 }  # fmt: skip
 
 

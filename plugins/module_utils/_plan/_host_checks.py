@@ -115,13 +115,13 @@ def _way_out(holder: Reading) -> str:
     return "Stop that process, or choose another port."
 
 
-def certificate(reading: Reading, path: str, option: str) -> list[str]:
-    """Whether a certificate, and its key where one was asked for, can be used now."""
+def certificate(reading: Reading, path: str, option: str, key_option: str) -> list[str]:
+    """Whether a certificate and its key, named by these variables, can be used now."""
     facts = (reading.get("certificates") or {}).get(path)
     if not facts:
         return []
     if facts["error"]:
-        return ["%s It is named by %s, and must be on the host first, in PEM format." % (facts["error"], option)]
+        return ["%s %s and %s must name a certificate and its key on the host, both in PEM format." % (facts["error"], option, key_option)]
     if facts["days_left"] < 0:
         ended = time.strftime("%Y-%m-%d", time.gmtime(facts["not_after"]))
         return ["The certificate %s, named by %s, expired on %s. Put a valid one there." % (path, option, ended)]

@@ -196,7 +196,8 @@ def _server_findings(settings: Settings, reading: Reading) -> list[str]:
     wanted = {settings["mlflow_server_port"]: ("mlflow_server_port", (_SERVER_UNIT,))}
     if settings["mlflow_server_proxy"] == "nginx":
         wanted[settings["mlflow_server_proxy_port"]] = ("mlflow_server_proxy_port", (_PROXY_UNIT,))
-        found += checks.certificate(reading, settings["mlflow_server_proxy_certificate_path"], "mlflow_server_proxy_certificate_path")
+        names = ("mlflow_server_proxy_certificate_path", "mlflow_server_proxy_private_key_path")
+        found += checks.certificate(reading, settings[names[0]], *names)
         port = settings["mlflow_server_proxy_port"]
         holder = reading["ports"].get(str(port)) or {}
         if holder.get("unit") == _PROXY_UNIT and not reading["files"][_PROXY_SITE]["exists"]:

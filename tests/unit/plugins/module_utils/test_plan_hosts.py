@@ -188,7 +188,7 @@ def test_files_that_variables_name_have_to_be_there():
     settings = {**SETTINGS, "mlflow_server_proxy": "nginx", "mlflow_server_proxy_certificate": "path",
                 "mlflow_server_proxy_certificate_path": "/etc/ssl/m.crt", "mlflow_server_proxy_private_key_path": "/etc/ssl/m.key"}  # fmt: skip
     (sentence,) = found(settings, certificates={"/etc/ssl/m.crt": {"error": "/etc/ssl/m.crt does not exist.", "days_left": None}})
-    assert sentence.startswith("/etc/ssl/m.crt does not exist. It is named by mlflow_server_proxy_certificate_path")
+    assert sentence.startswith("/etc/ssl/m.crt does not exist. mlflow_server_proxy_certificate_path and mlflow_server_proxy_private_key_path must name")
     (sentence,) = found(settings, certificates={"/etc/ssl/m.crt": {"error": None, "days_left": -3, "not_after": 1700000000}})
     assert "expired on 2023-11-14" in sentence
 
