@@ -14,6 +14,8 @@ import re
 import typing as t
 import urllib.parse
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._urls import bracketed
+
 #: The kinds that C(normalise) may name.
 KINDS = ("exact", "trimmed", "boolean", "number", "host", "url")
 
@@ -72,11 +74,6 @@ def _canonical_url(text: str) -> str:
     login = parts.netloc.rpartition("@")[0]
     netloc = bracketed(host) + ("" if port is None or _PORTS.get(parts.scheme) == str(port) else ":%d" % port)
     return urllib.parse.urlunsplit((parts.scheme, (login + "@" if login else "") + netloc, parts.path.rstrip("/"), parts.query, parts.fragment))
-
-
-def bracketed(host: str) -> str:
-    """A host as it stands before a port: an IPv6 address in brackets."""
-    return "[%s]" % host if ":" in host and not host.startswith("[") else host
 
 
 class Address(t.NamedTuple):

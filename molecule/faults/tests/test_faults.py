@@ -54,7 +54,7 @@ INVENTORY = {
     "S3 URI": ({"mlflow_server_artifact_store": "s3", "mlflow_server_s3_uri": "s3:/models"}, r"mlflow_server_s3_uri is 's3:/models', but a URI such as"),
     "digest": ({"jdk_archive_sha256": "abc"}, r"jdk_archive_sha256 is 'abc', but a SHA-256"),
     "port 80": ({"mlflow_server_port": 80}, r"mlflow_server_port is '80', but a number from 1024 to 65535 was expected"),
-    "port that is not followed": ({"mlflow_server_port": 5060}, r"mlops_agent_tracking_uri is still http://127\.0\.0\.1:5000\. Set it to http://127\.0\.0\.1:5060"),
+    "stack that moved": ({"pip_stack_prefix": "/srv/stack"}, r"mlflow_server_stack is still /opt/sparkflows/stack/current\. Set it to /srv/stack/current"),
     "archive on the controller": ({"jdk_archive_src": "/nowhere/jdk.tar.gz"}, r"jdk_archive_src is '/nowhere/jdk\.tar\.gz', but there is no such file on the"),
     "misspelt key": (
         {"mlops_agent_deployments": [{"name": "a", "model_uri": NUMPY, "memory": 512}]},

@@ -144,8 +144,9 @@ def address(names: bool = False, example: str = "127.0.0.1") -> Rule:
 
 
 def host_or_nothing() -> Rule:
-    """A host's name, an address, or an empty text."""
-    return Rule(lambda name, value: _unless(value == "" or is_host(value), name, value, "a host's name, an IP address or nothing"))
+    """A host's name, an address, one of IPv6 with or without brackets, or an empty text."""
+    bare = re.compile(r"\[([^\[\]]*:[^\[\]]*)\]\Z")
+    return Rule(lambda name, value: _unless(value == "" or is_host(bare.sub(r"\1", value)), name, value, "a host's name, an IP address or nothing"))
 
 
 def user(expected: str) -> Rule:

@@ -125,6 +125,8 @@ def served(settings: Settings) -> list[t.Mapping[str, t.Any]]:
 
 def tracking_port(settings: Settings) -> int:
     """The port of a tracking server on the same host, 0 for one that is elsewhere."""
+    if settings["mlops_agent_tracking_uri"] is None:  # a playbook fills it in with that of the host's own server
+        return 0
     parts = urllib.parse.urlsplit(settings["mlops_agent_tracking_uri"])
     return (parts.port or (443 if parts.scheme == "https" else 80)) if parts.hostname in _LOOPBACK else 0
 

@@ -73,7 +73,6 @@ _FOLLOWERS = (
     _Follower("mlflow_server", "mlflow_server_stack", "/opt/sparkflows/stack/current", "pip_stack", "pip_stack_prefix", "{}/current".format),
     _Follower("mlops_agent", "mlops_agent_stack", "/opt/sparkflows/stack/current", "pip_stack", "pip_stack_prefix", "{}/current".format),
     _Follower("mlops_agent", "mlops_agent_jdk_home", "/opt/sparkflows/jdk/current", "jdk", "jdk_prefix", "{}/current".format),
-    _Follower("mlops_agent", "mlops_agent_tracking_uri", "http://127.0.0.1:5000", "mlflow_server", "mlflow_server_port", "http://127.0.0.1:{}".format),
 )
 
 

@@ -89,7 +89,7 @@ def problems(variables: Variables, find: t.Callable[[str, str], bool], near: boo
     settings = settings_of(variables)
     # What has a sentence already is judged as if it were not given, and no second sentence is made of it.
     settings.update((option, options[option].get("default")) for option in refused)
-    settings.update((option, None) for option in variables.derived if option in settings and not settings[option])
+    settings.update((option, None) for option in variables.derived if option in settings and (option not in variables.given or not settings[option]))
     found += [sentence for option, sentence in _specs.missing_variables(options, settings).items() if option not in refused]
     further: list[str] = []
     for role in variables.options:

@@ -47,6 +47,7 @@ def test_a_good_inventory_passes_and_shows_no_secret(tmp_path):
         ({"mlflow_server_prot": 5000}, "The variable mlflow_server_prot is not known to any role."),
         ({"mlflow_server_serve_artifacts": "yes"}, "mlflow_server_serve_artifacts must be true or false"),
         ({"mlflow_server_port": 5005}, "lies in the range kept for models"),
+        ({"mlops_agent_token": SECRET + "\n"}, "it is followed by a line break, which `| trim` takes off"),
         ({"jdk_prefix": "{{ nowhere }}"}, "The value of jdk_prefix can't be worked out"),
         ({"mlops_agent_deployments": [{"name": "a", "model_uri": "models:/a/1;id"}]}, "is not a model's address"),
     ],
@@ -72,3 +73,24 @@ def test_a_secret_that_cannot_be_worked_out_is_not_quoted(tmp_path):
     assert "The value of mlops_agent_token can't be worked out" in output
     # The template itself stands in the inventory; what Ansible says of its value must not be repeated by the task.
     assert "Ansible says" not in output
+
+
+VAULTED = """!vault |
+  $ANSIBLE_VAULT;1.2;AES256;prod
+  33353131386239333064633565653435656231633535613834333530363737323939313636633765
+"""
+
+
+def test_an_encrypted_value_without_its_password_names_the_vault(tmp_path):
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "all.yml").write_text("vault_token: %smlflow_server_postgresql_password: %s" % (VAULTED, VAULTED))
+    code, output = validate(tmp_path, {"mlops_agent_token": "{{ vault_token }}"})
+    assert code != 0
+    assert "vault_token, which mlops_agent_token refers to, is encrypted, and no password that was given opens its vault prod." in output
+    assert "mlflow_server_postgresql_password is encrypted, and no password that was given opens its vault prod. Give it with --vault-id prod@prompt" in output
+
+
+def test_a_value_derived_from_the_hosts_name_says_so(tmp_path):
+    code, output = validate(tmp_path, {"mlflow_server_stack": "/opt/{{ inventory_hostname }} x"})
+    assert code != 0
+    assert "Its value comes from /opt/{{ inventory_hostname }} x, the host's name in the inventory. Give the host another name or set" in output

@@ -200,4 +200,5 @@ RIGHT: list[tuple[str, Changes]] = [
     ("sparkflows", {"sparkflows_token": "", "sparkflows_username": "admin", "sparkflows_password": "p"}),
     ("sparkflows", scored(file="score.json", project_id=1, uuid="6f1c", expected=[0.5, "x"])),
     ("sparkflows", scored(id=7)),
+    ("sparkflows", {"sparkflows_mlops_host": "[2001:db8::1]"}),
 ]

@@ -25,7 +25,7 @@ Changes = dict[str, t.Any]
 
 def problems(changes: Changes, roles: t.Sequence[str] = ROLES) -> list[str]:
     options = {role: yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"] for role in roles}
-    variables = validation.Variables(options, {**TOKEN, **changes}, {}, {}, changes, derived=["firewall_ports", "firewall_sources"])
+    variables = validation.Variables(options, {**TOKEN, **changes}, {}, {}, changes, derived=["firewall_ports", "firewall_sources", "mlops_agent_tracking_uri"])
     return validation.problems(variables, lambda role, path: True)
 
 
@@ -38,10 +38,6 @@ def problems(changes: Changes, roles: t.Sequence[str] = ROLES) -> list[str]:
         (
             {**NGINX, "mlflow_server_proxy_port": 5002},
             "mlflow_server_proxy_port is 5002, which lies in the range kept for models (5001 to 5050); move one of them.",
-        ),
-        (
-            {"mlflow_server_port": 5060},
-            "mlflow_server_port is 5060, but mlops_agent_tracking_uri is still http://127.0.0.1:5000. Set it to http://127.0.0.1:5060.",
         ),
         ({"jdk_prefix": "/srv/jdk"}, "jdk_prefix is /srv/jdk, but mlops_agent_jdk_home is still /opt/sparkflows/jdk/current. Set it to /srv/jdk/current."),
         ({"python_prefix": "/srv/p"}, "python_prefix is /srv/p, but pip_stack_python is still /opt/sparkflows/python/current/bin/python3.7. Set it to"),
@@ -61,6 +57,8 @@ def test_a_moved_stack_is_told_of_each_role_that_would_miss_it() -> None:
     "changes",
     [
         {},
+        # The agent follows the server of its host unless the inventory names another.
+        {"mlflow_server_port": 5060, "mlops_agent_model_port_first": 5000},
         {"mlflow_server_port": 5060, "mlops_agent_tracking_uri": "http://127.0.0.1:5060"},
         {"mlflow_server_proxy_port": 8086},
         # What is removed, or served by another, takes no port.
