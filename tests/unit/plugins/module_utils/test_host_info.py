@@ -140,6 +140,13 @@ class TestPorts:
             assert found["process"] == Path("/proc/self/comm").read_text().strip()
         assert read(ports=[port])["ports"][str(port)] is None
 
+    def test_a_socket_that_systemd_holds_belongs_to_the_unit_that_it_starts(self, monkeypatch):
+        listed = "0.0.0.0:22 ssh.socket ssh.service\n127.0.0.1:8086 mlops-agent.socket mlops-agent.service\n"
+        monkeypatch.setattr(host_info, "_output", lambda command: listed if "list-sockets" in command else "")
+        monkeypatch.setattr(host_info, "_unit_of", lambda pid: "init.scope")
+        assert host_info._activated_unit(8086) == "mlops-agent.service"
+        assert host_info._activated_unit(86) == "init.scope"
+
     def test_a_connection_is_no_listener(self):
         with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
             port = client.getsockname()[1]
