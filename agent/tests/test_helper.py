@@ -25,17 +25,21 @@ HOSTILE = [
 @pytest.fixture
 def host(tmp_path, monkeypatch):
     """The helper's directories below tmp_path; returns the list of commands it ran."""
-    for name in ("UNIT_DIRECTORY", "CACHE_DIRECTORY", "RUNTIME_DIRECTORY", "LOCK_DIRECTORY"):
+    for name in ("UNIT_DIRECTORY", "CACHE_DIRECTORY", "PRIVATE_CACHE_DIRECTORY", "RUNTIME_DIRECTORY", "LOCK_DIRECTORY"):
         directory = tmp_path / name.lower()
         directory.mkdir()
         monkeypatch.setattr(helper, name, str(directory))
     commands = []
 
     def run(*argv):
-        commands.append(argv)
+        if argv[0] == "rm":
+            subprocess.run(argv, check=True)
+        else:
+            commands.append(argv)
         return ""
 
     monkeypatch.setattr(helper, "run", run)
+    monkeypatch.setattr(helper, "run_until", lambda limit, seconds, *argv: run(*argv).encode())
     return commands
 
 
@@ -52,14 +56,16 @@ def tree(directory):
 def test_apply_writes_the_limit_and_starts(host, tmp_path):
     assert ask(action="apply", name="my-model", memory_mb=512) == {}
     drop_in = tmp_path / "unit_directory" / "mlops-model@my-model.service.d" / "50-memory.conf"
-    assert drop_in.read_text() == "[Service]\nMemoryMax=512M\nEnvironment=MLOPS_MODEL_MEMORY_MB=512\n"
+    assert drop_in.read_text() == (
+        "[Service]\nUser=mlops-model-my-model\nMemoryMax=512M\nEnvironment=MLOPS_MODEL_LIMIT_MB=512\n")
     assert [command[1] for command in host] == ["enable", "show", "daemon-reload", "reset-failed", "restart"]
     assert all(command[0] == "systemctl" and command[-1] in ("mlops-model@my-model.service", "daemon-reload") for command in host)
 
 
 def test_a_reload_only_when_systemd_does_not_know_the_limit(host, monkeypatch):
-    for shown, reloads in (("MemoryMax=536870912\nNeedDaemonReload=no\n", 0), ("MemoryMax=536870912\nNeedDaemonReload=yes\n", 1),
-                           ("MemoryMax=infinity\nNeedDaemonReload=no\n", 1), ("", 1)):
+    known = "MemoryMax=536870912\nNeedDaemonReload=no\nUser=mlops-model-a\n"
+    for shown, reloads in ((known, 0), (known.replace("=no", "=yes"), 1), (known.replace("536870912", "infinity"), 1),
+                           (known.replace("mlops-model-a", ""), 1), ("", 1)):
         commands = []
         monkeypatch.setattr(helper, "run", lambda *argv, shown=shown, commands=commands: commands.append(argv[1]) or shown)
         ask(action="apply", name="a", memory_mb=512)
@@ -72,6 +78,84 @@ def test_remove_leaves_nothing(host, tmp_path):
     (tmp_path / "runtime_directory" / "a").mkdir()
     assert ask(action="remove", name="a") == {} and ask(action="remove", name="a") == {}
     assert tree(str(tmp_path / "unit_directory")) == [] and os.listdir(str(tmp_path / "cache_directory")) == []
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_remove_takes_away_what_is_very_deep(host, tmp_path, private):
+    """As deep as a model likes: shutil.rmtree gives up at about 1,000."""
+    cache = tmp_path / ("private_cache_directory" if private else "cache_directory") / "a"
+    cache.mkdir()
+    if private:
+        (tmp_path / "cache_directory" / "a").symlink_to(cache)
+    here = os.getcwd()
+    os.chdir(str(cache))
+    for dummy in range(3000):
+        os.mkdir("d")
+        os.chdir("d")
+    os.chdir(here)
+    ask(action="remove", name="a")
+    assert os.listdir(str(cache.parent)) == [] and os.listdir(str(tmp_path / "cache_directory")) == []
+
+
+def test_every_name_has_a_user_of_its_own():
+    names = ["a", "agent", "x" * 19, "x" * 20, "x" * 63, "x" * 62 + "y"]
+    users = [helper.user_of(name) for name in names]
+    assert len(set(users)) == len(names) and all(len(user) <= 31 for user in users)
+    assert helper.AGENT_USER not in users and helper.user_of("a") == "mlops-model-a"
+    # Not even a name that is made for it gets the user of another.
+    assert helper.user_of(helper.user_of("x" * 63)[len("mlops-model-_"):]) != helper.user_of("x" * 63)
+
+
+def shown(name, **more):
+    fields = {"Id": "mlops-model@{}.service".format(name), "ActiveState": "active", "SubState": "running", "Result": "success", "NRestarts": "1",
+              "InvocationID": "0123", "ExecMainStartTimestampMonotonic": "5", "ExecMainStatus": "0", "UID": "65000"}
+    return "".join("{}={}\n".format(*item) for item in dict(fields, **more).items())
+
+
+def test_many_questions_are_one_process(monkeypatch):
+    asked = []
+    monkeypatch.setattr(helper, "run", lambda *argv: asked.append(argv) or shown("a") + "\n" + shown("b", UID="[not set]"))
+    with helper.Units.changing():
+        pass
+    answers = [ask(action="status", names=["a", "b", "c"])["states"] for dummy in range(100)]
+    assert len(asked) == 1 and set(answers[0]) == {"a", "b"}
+    assert (answers[0]["a"]["uid"], answers[0]["b"]["uid"], answers[0]["a"]["restarts"]) == (65000, None, 1)
+    with helper.Units.changing():
+        pass
+    ask(action="status", names=["a"])
+    assert len(asked) == 2, "after a change nothing counts that was known before"
+
+
+def test_a_refusal_of_systemd_is_not_taken_for_no_units(monkeypatch):
+    def run(*argv):
+        raise helper.Refused("systemctl failed.")
+
+    monkeypatch.setattr(helper, "run", run)
+    for dummy in range(2):
+        with helper.Units.changing(), pytest.raises(helper.Refused):
+            ask(action="status", names=["a"])
+        with pytest.raises(helper.Refused):
+            ask(action="status", names=["a"])
+
+
+def entry(message):
+    return json.dumps({"MESSAGE": message})
+
+
+def test_logs_are_bounded_in_lines_and_in_characters():
+    traceback = "\n".join("line {}".format(number) for number in range(101))
+    assert helper.last_lines([entry(traceback)], 1) == ["line 100"]
+    assert helper.last_lines([entry("newest"), entry("a\nb"), entry("oldest")], 3) == ["a", "b", "newest"]
+    assert helper.last_lines([entry("newest"), entry(None)], 5) == ["(an entry that is too long to be shown)", "newest"]
+    assert helper.last_lines([entry(list(b"a\x1b[0m\xff")), entry("b")[:-4]], 5)[1] == "a?[0m\ufffd"
+    assert helper.last_lines([entry("")], 5) == [""] and helper.last_lines([], 5) == []
+    found = helper.last_lines([entry("x" * 5000)] * 1000, 1000)
+    assert sum(map(len, found)) <= helper.LOG_LIMIT and len(found[0]) == helper.LINE_LIMIT
+
+
+def test_a_command_without_end_is_cut():
+    assert helper.run_until(1000, 20, "yes") == b"y\n" * 500
+    assert helper.run_until(1000, 0.2, "sleep", "60") == b""
 
 
 def test_remove_does_not_follow_links(host, tmp_path):
@@ -119,7 +203,7 @@ KILLED = """
 import os, signal, sys
 from mlops_agent import mlops_model_helper as helper
 remaining = int(sys.argv[2])
-for name in ("UNIT_DIRECTORY", "CACHE_DIRECTORY", "RUNTIME_DIRECTORY", "LOCK_DIRECTORY"):
+for name in ("UNIT_DIRECTORY", "CACHE_DIRECTORY", "PRIVATE_CACHE_DIRECTORY", "RUNTIME_DIRECTORY", "LOCK_DIRECTORY"):
     setattr(helper, name, os.path.join(sys.argv[1], name.lower()))
 def interrupted(function):
     def wrapper(*arguments, **named):
@@ -146,7 +230,7 @@ def test_killed_anywhere_the_next_apply_repairs(host, tmp_path):
             env=dict(os.environ, PYTHONPATH=SOURCE), check=False)
         directory = tmp_path / "unit_directory" / "mlops-model@a.service.d"
         read_by_systemd = [path.read_text() for path in directory.glob("*.conf")] if directory.exists() else []
-        assert all(text.endswith("MEMORY_MB=512\n") for text in read_by_systemd), "never half a file"
+        assert all(text.endswith("LIMIT_MB=512\n") for text in read_by_systemd), "never half a file"
         ask(action="apply", name="a", memory_mb=512)
         assert len(list(directory.iterdir())) == 1 and host[-1][1] == "restart"
         ask(action="remove", name="a")
@@ -168,15 +252,47 @@ def test_a_peer_that_is_not_the_agent_is_refused(monkeypatch):
             helper.check_peer(here)
 
 
-def test_a_whole_exchange_over_a_socket():
-    here, there = socket.socketpair()
-    with here:
-        with there:
-            process = subprocess.Popen([sys.executable, "-I", "-S", PROGRAM], stdin=there, stdout=there)
-        here.sendall(b'{"action": "stop", "name": "../../etc"}\n')
+@pytest.fixture
+def listening(tmp_path):
+    """A helper, started as systemd does: with the listening socket as descriptor 3. Returns (process, path)."""
+    path = str(tmp_path / "helper.sock")
+    program = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.execv(sys.executable, [sys.executable, '-I', '-S', sys.argv[2]])"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(128)
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, str(listener.fileno()), PROGRAM], pass_fds=[listener.fileno()], stderr=subprocess.PIPE)
+    yield process, path
+    process.kill()
+    assert process.communicate()[1] == b""
+
+
+def connect(path):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(path)
+    connection.settimeout(30)
+    return connection
+
+
+def test_a_whole_exchange_over_a_socket(listening):
+    with connect(listening[1]) as here:
+        here.sendall(b'{"action": "stop", ')
+        here.sendall(b'"name": "../../etc"}\n')
         reply = json.loads(here.makefile().readline())
-        assert process.wait(10) == 0
     assert reply["ok"] is False and "error" in reply
+
+
+def test_two_hundred_at_once_are_all_answered(listening):
+    """More than work at a time wait for their turn; some hang up."""
+    process, path = listening
+    waiting = [connect(path) for dummy in range(100)]
+    for connection in waiting:
+        connection.sendall(b"x" * 10 + b"\n")
+        connect(path).close()
+    for connection in waiting:
+        assert b"not JSON" in connection.recv(1000) or os.getuid() != 0
+        connection.close()
+    assert process.poll() is None
 
 
 def test_the_owner_of_a_port():
@@ -193,6 +309,7 @@ def test_it_imports_the_standard_library_only_and_never_a_shell():
     with open(PROGRAM) as stream:
         tree_ = ast.parse(stream.read())
     imported = {alias.name for node in ast.walk(tree_) if isinstance(node, ast.Import) for alias in node.names}
-    assert imported == {"contextlib", "fcntl", "json", "os", "pwd", "re", "shutil", "socket", "subprocess", "sys"}
+    assert imported == {
+        "contextlib", "fcntl", "hashlib", "json", "os", "pwd", "re", "socket", "subprocess", "sys", "threading", "time"}
     assert not any(isinstance(node, ast.ImportFrom) for node in ast.walk(tree_))
     assert not any(isinstance(node, ast.keyword) and node.arg == "shell" for node in ast.walk(tree_))

@@ -31,7 +31,7 @@ def download_artifacts(artifact_uri, dst_path):
 import json, os
 def cli(arguments, prog_name, standalone_mode):
     with open(os.environ["HERE"] + "/called.json", "w") as stream:
-        json.dump({"arguments": arguments, "environment": dict(os.environ)}, stream)
+        json.dump({"arguments": arguments, "environment": dict(os.environ), "directory": os.getcwd(), "found": os.listdir()}, stream)
 """,
 }
 
@@ -61,6 +61,10 @@ class Launcher:
         with open(self.path(name), "w") as stream:
             stream.write(text)
 
+    def read(self, name):
+        with open(self.path(name)) as stream:
+            return stream.read()
+
     def mlmodel(self, flavors, **more):
         self.write("published/MLmodel", json.dumps(dict(more, flavors=flavors)))  # JSON is YAML
 
@@ -69,9 +73,10 @@ class Launcher:
         files.write_json(self.path("state/deployments/churn.json"), dict(self.spec, **changes))
         done = subprocess.run(
             [sys.executable, "-m", "mlops_agent.serve_model", "--config", self.path("config.json"), name],
-            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=self.path("cache/churn"),
+            stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd="/",
             env={"PATH": os.defpath, "PYTHONPATH": SOURCE + os.pathsep + self.directory, "HERE": self.directory,
-                 "MLOPS_MODEL_MEMORY_MB": "512", "INVOCATION_ID": "0123", "AWS_SECRET_ACCESS_KEY": "canary"},
+                 "MLOPS_MODEL_LIMIT_MB": "512", "INVOCATION_ID": "0123", "AWS_SECRET_ACCESS_KEY": "canary",
+                 "LD_PRELOAD": "", "SPARK_HOME": "", "CLASSPATH": ""},
             check=False,
         )
         called = None
@@ -80,6 +85,9 @@ class Launcher:
                 called = json.load(stream)
             os.unlink(self.path("called.json"))
         return done.returncode, done.stderr.decode(), called
+
+    def versions(self):
+        return [entry for entry in os.listdir(self.path("cache/churn")) if entry != serve_model.WORK]
 
     def note(self):
         with open(self.path("run/churn/serving.json")) as stream:
@@ -94,15 +102,16 @@ def launcher(tmp_path):
 def test_it_serves_with_checked_arguments(launcher):
     status, errors, called = launcher.run()
     assert status == 0, errors
-    model = os.path.join(launcher.path("cache/churn"), os.listdir(launcher.path("cache/churn"))[0])
+    model = os.path.join(launcher.path("cache/churn"), launcher.versions()[0])
     assert called["arguments"] == [
         "models", "serve", "--env-manager", "local", "--model-uri", model, "--host", "127.0.0.1", "--port", "5003",
         "--workers", "2", "--timeout", "90"]
     environment = called["environment"]
     assert environment["PATH"].startswith(launcher.path("stack/bin") + ":")
-    assert environment["HOME"] == launcher.path("cache/churn") and environment["GIT_PYTHON_REFRESH"] == "quiet"
+    assert environment["HOME"] == environment["TMPDIR"] == called["directory"] == launcher.path("cache/churn/work")
+    assert environment["GIT_PYTHON_REFRESH"] == "quiet"
     assert environment["AWS_SECRET_ACCESS_KEY"] == "canary"
-    assert not {"PYTHONPATH", "JAVA_HOME", "H2O_JAR_PATH", "PYSPARK_SUBMIT_ARGS"} & set(environment)
+    assert not {"PYTHONPATH", "JAVA_HOME", "H2O_JAR_PATH", "LD_PRELOAD", "SPARK_HOME", "CLASSPATH"} & set(environment)
     assert launcher.note()["flavors"] == ["python_function"] and launcher.note()["invocation"] == "0123"
 
 
@@ -118,16 +127,16 @@ def test_a_cached_model_needs_no_tracking_server(launcher):
 def test_an_interrupted_download_is_never_served(launcher):
     launcher.write("kill", "")
     assert launcher.run()[0] == -9
-    assert all(name.startswith("partial-") for name in os.listdir(launcher.path("cache/churn")))
+    assert all(name.startswith("partial-") for name in launcher.versions())
     os.unlink(launcher.path("kill"))
     assert launcher.run()[0] == 0
-    assert len(os.listdir(launcher.path("cache/churn"))) == 1
+    assert len(launcher.versions()) == 1
 
 
 def test_old_versions_are_forgotten(launcher):
     for version in range(3, 7):
         assert launcher.run(resolved_uri="models:/churn/{}".format(version))[0] == 0
-    assert len(os.listdir(launcher.path("cache/churn"))) == serve_model.KEPT_VERSIONS
+    assert len(launcher.versions()) == serve_model.KEPT_VERSIONS
 
 
 def test_a_model_on_this_host_is_copied(launcher):
@@ -146,14 +155,66 @@ def test_spark_and_sparkling_water(launcher):
     environment = launcher.run()[2]["environment"]
     assert environment["JAVA_HOME"] == launcher.path("jdk")
     assert environment["PYSPARK_PYTHON"] == environment["PYSPARK_DRIVER_PYTHON"] == launcher.path("stack/bin/python")
-    assert "PYSPARK_SUBMIT_ARGS" not in environment
+    assert environment["PYSPARK_SUBMIT_ARGS"] == "--conf spark.ui.enabled=false pyspark-shell"
     launcher.write("published/sparkml/stages/0_x/metadata/part-00000", '{"class":"ai.h2o.sparkling.ml.models.H2OGBMMOJOModel"}\n')
     status, errors, dummy = launcher.run(resolved_uri="models:/churn/4")
     assert status == 78 and "add h2o-pysparkling to it" in errors
     jar = "stack/lib/python3.7/site-packages/sparkling_water/sparkling_water_assembly.jar"
     launcher.write(jar, "")
     assert launcher.run(resolved_uri="models:/churn/4")[2]["environment"]["PYSPARK_SUBMIT_ARGS"] == (
-        "--driver-class-path {} pyspark-shell".format(launcher.path(jar)))
+        "--conf spark.ui.enabled=false --driver-class-path {} pyspark-shell".format(launcher.path(jar)))
+
+
+def test_every_model_keeps_spark_to_itself(launcher):
+    """Also one that uses Spark without saying so."""
+    environment = launcher.run()[2]["environment"]
+    work = launcher.path("cache/churn/work")
+    assert "spark.ui.enabled=false" in environment["PYSPARK_SUBMIT_ARGS"] and environment["SPARK_LOCAL_IP"] == "127.0.0.1"
+    assert environment["SPARK_LOCAL_DIRS"] == work
+    # Both load libraries from there, which a /tmp that is mounted noexec does not let them.
+    assert environment["JAVA_TOOL_OPTIONS"] == "-Djava.io.tmpdir={0} -Dorg.xerial.snappy.tempdir={0}".format(work)
+
+
+def test_what_a_model_leaves_is_gone_at_the_next_start(launcher):
+    assert launcher.run()[0] == 0
+    launcher.write("cache/churn/work/mlflow/__init__.py", "raise SystemExit(66)")
+    launcher.write("cache/churn/work/argparse.py", "raise SystemExit(66)")
+    launcher.write("cache/churn/argparse.py", "raise SystemExit(66)")
+    deep = launcher.path("cache/churn/work")
+    for dummy in range(1500):
+        os.chdir(deep)
+        os.mkdir("d")
+        deep = "d"
+    os.chdir("/")
+    status, errors, called = launcher.run()
+    assert status == 0 and called["found"] == [], errors
+
+
+def test_a_link_in_place_of_the_work_folder_is_not_followed(launcher):
+    launcher.write("precious/file", "x")
+    os.symlink(launcher.path("precious"), launcher.path("cache/churn/work"))
+    assert launcher.run()[0] == 0
+    assert os.listdir(launcher.path("precious")) == ["file"]
+
+
+@pytest.mark.parametrize("place", ["MLmodel", "requirements.txt", "sparkml/stages/0_x/metadata/part-00000", "input_example.json"])
+@pytest.mark.parametrize("what", ["pipe", "huge", "deep"])
+def test_a_cached_model_that_was_tampered_with_does_not_hang_the_launcher(launcher, place, what):
+    launcher.write("jdk/bin/java", "")
+    os.chmod(launcher.path("jdk/bin/java"), 0o755)
+    launcher.mlmodel({"python_function": {}, "spark": {}}, saved_input_example_info={"artifact_path": "input_example.json", "type": "dataframe"})
+    launcher.write("published/" + place, launcher.read("published/MLmodel") if place == "MLmodel" else "{}")
+    assert launcher.run()[0] == 0
+    path = os.path.join("cache/churn", launcher.versions()[0], place)
+    if what == "pipe":
+        os.unlink(launcher.path(path))
+        os.mkfifo(launcher.path(path))
+    else:
+        launcher.write(path, " " * (1 << 23) if what == "huge" else "[" * 100000)
+    status, errors, called = launcher.run()
+    assert "Traceback" not in errors
+    # A version without an MLmodel that is a file is fetched anew.
+    assert status == (78 if place == "MLmodel" and what != "pipe" else 0)
 
 
 def test_h2o(launcher):

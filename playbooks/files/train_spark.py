@@ -4,6 +4,9 @@ The rows follow y = 3 a - b + 1 exactly, so that the predictions are known witho
 """
 
 import json
+import os
+import pwd
+import tempfile
 
 import mlflow
 import mlflow.spark
@@ -12,6 +15,14 @@ from pyspark.ml import Pipeline
 from pyspark.ml.feature import VectorAssembler
 from pyspark.ml.regression import LinearRegression
 from pyspark.sql import SparkSession
+
+# The JVM and Snappy load libraries from their temporary folder, which they can't from a /tmp that is mounted noexec; and where the host's own
+# name does not resolve, Spark needs to be told an address.
+home = pwd.getpwuid(os.getuid()).pw_dir
+work = tempfile.TemporaryDirectory(prefix="train-", dir=home if os.access(home, os.W_OK) else None)
+os.environ["JAVA_TOOL_OPTIONS"] = "-Djava.io.tmpdir={0} -Dorg.xerial.snappy.tempdir={0}".format(work.name)
+os.environ["SPARK_LOCAL_DIRS"] = work.name
+os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 
 spark = (
     SparkSession.builder.master("local[1]")
@@ -34,3 +45,4 @@ with mlflow.start_run(run_name="spark") as run:
     mlflow.spark.log_model(model, "model", input_example=pd.DataFrame({"a": [2.0], "b": [1.0]}))
 print(json.dumps({"run_id": run.info.run_id, "source": "runs:/%s/model" % run.info.run_id}))
 spark.stop()
+work.cleanup()

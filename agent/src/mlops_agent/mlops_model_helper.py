@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The only part of the agent that runs as root: it starts and stops the units of served models.
 
-systemd starts it for each connection to its socket, with the connection as standard input and
-output. It reads one line of JSON, does one thing and answers one line of JSON:
+systemd starts it at the first connection to its socket; it answers a few at a time, lets the others
+wait, and ends when nobody has asked for a while. It reads one line of JSON, does one thing and
+answers one line of JSON:
 
     {"action": "apply", "name": "churn", "memory_mb": 2048}   enable and (re)start with this limit
     {"action": "stop", "name": "churn"}                       stop; it stays enabled
@@ -20,27 +21,47 @@ run from argument lists, without a shell. It imports the standard library only.
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import pwd
 import re
-import shutil
 import socket
 import subprocess
 import sys
+import threading
+import time
 
 AGENT_USER = "mlops-agent"
 UNIT_DIRECTORY = "/etc/systemd/system"
 CACHE_DIRECTORY = "/var/cache/mlops-models"
+#: Where systemd keeps the caches of units with DynamicUser=; in CACHE_DIRECTORY are links to them.
+PRIVATE_CACHE_DIRECTORY = "/var/cache/private/mlops-models"
 RUNTIME_DIRECTORY = "/run/mlops-models"
 LOCK_DIRECTORY = "/run/mlops-model-helper"
 DROP_IN = "50-memory.conf"
 
+#: systemd takes no longer name for a user.
+USER_LIMIT = 31
+
 REQUEST_LIMIT = 64 * 1024
 LINE_LIMIT = 2000
 LINES_LIMIT = 1000
+#: Characters of all lines of an answer, and bytes that journalctl may say for it.
+LOG_LIMIT = 256 * 1024
+JOURNAL_LIMIT = 4 * 1024 * 1024
+JOURNAL_SECONDS = 20
 NAMES_LIMIT = 1000
 COMMAND_SECONDS = 90
+REQUEST_SECONDS = 10
+
+#: Requests at a time, seconds that systemd's word on all units is good for, seconds until nobody asks any more.
+WORKERS = 8
+STATUS_SECONDS = 0.5
+IDLE_SECONDS = 60
+
+#: The first descriptor that systemd hands over: sd_listen_fds(3).
+LISTENER = 3
 
 # Raw names are valid instance names: no character of theirs means anything to systemd but "-",
 # and that only to the unescaped %I, which the unit file therefore does not use.
@@ -84,13 +105,24 @@ def unit_of(name):
     return "mlops-model@{}.service".format(name)
 
 
+def user_of(name):
+    """The user that systemd makes for a unit while it runs; without a name of ours all models would be one user."""
+    user = "mlops-model-" + name
+    if len(user) <= USER_LIMIT:
+        return user
+    # No deployment's name begins with "_": a short one can't be made to mean a long one.
+    return "mlops-model-_" + hashlib.sha256(name.encode("ascii")).hexdigest()[:18]
+
+
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "SYSTEMD_COLORS": "0"}
+
+
 def run(*argv):
     """Run a command from its argument list; returns its output, or raises Refused with its error."""
     try:
         done = subprocess.run(
             argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            timeout=COMMAND_SECONDS, check=False,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "SYSTEMD_COLORS": "0"},
+            timeout=COMMAND_SECONDS, check=False, env=ENVIRONMENT,
         )
     except subprocess.TimeoutExpired:
         raise Refused("{} did not end within {} seconds.".format(" ".join(argv[:2]), COMMAND_SECONDS))
@@ -103,6 +135,25 @@ def run(*argv):
     return done.stdout.decode("utf-8", "replace")
 
 
+def run_until(limit, seconds, *argv):
+    """Run a command whose output has no bound; returns its first bytes. Raises Refused when it cannot be run."""
+    try:
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT
+        )
+    except OSError as error:
+        raise Refused("{} cannot be run: {}.".format(argv[0], error.strerror))
+    alarm = threading.Timer(seconds, process.kill)
+    alarm.start()
+    try:
+        return process.stdout.read(limit)
+    finally:
+        alarm.cancel()
+        process.kill()
+        process.stdout.close()
+        process.wait()
+
+
 @contextlib.contextmanager
 def alone_with(name):
     """Wait for a helper that works on the same unit, perhaps for an agent that has died since."""
@@ -113,7 +164,7 @@ def alone_with(name):
 
 def apply(request):
     name, memory = name_of(request), number_of(request, "memory_mb", 128, 1048576)
-    with alone_with(name):
+    with alone_with(name), Units.changing():
         return applied(name, memory)
 
 
@@ -121,7 +172,7 @@ def applied(name, memory):
     directory = os.path.join(UNIT_DIRECTORY, unit_of(name) + ".d")
     path = os.path.join(directory, DROP_IN)
     # The launcher tells the agent which limit its unit was started with: proof of the reload.
-    content = "[Service]\nMemoryMax={0}M\nEnvironment=MLOPS_MODEL_MEMORY_MB={0}\n".format(memory)
+    content = "[Service]\nUser={0}\nMemoryMax={1}M\nEnvironment=MLOPS_MODEL_LIMIT_MB={1}\n".format(user_of(name), memory)
     if read(path) != content:
         os.makedirs(directory, mode=0o755, exist_ok=True)
         write(path, content)
@@ -140,20 +191,22 @@ def knows(name, memory):
     A reload takes a good part of a model's start, and current systemd finds the drop-in of a unit
     that it meets for the first time without one. Older ones, and an interrupted helper, need it.
     """
-    shown = run("systemctl", "show", "--property=MemoryMax,NeedDaemonReload", unit_of(name))
-    return set(shown.split()) == {"MemoryMax={}".format(memory * 1024 * 1024), "NeedDaemonReload=no"}
+    shown = run("systemctl", "show", "--property=MemoryMax,NeedDaemonReload,User", unit_of(name))
+    return set(shown.split()) == {
+        "MemoryMax={}".format(memory * 1024 * 1024), "NeedDaemonReload=no", "User={}".format(user_of(name))
+    }
 
 
 def stop(request):
     name = name_of(request)
-    with alone_with(name):
+    with alone_with(name), Units.changing():
         run("systemctl", "stop", unit_of(name))
     return {}
 
 
 def remove(request):
     name = name_of(request)
-    with alone_with(name):
+    with alone_with(name), Units.changing():
         return removed(name)
 
 
@@ -164,10 +217,11 @@ def removed(name):
         os.path.join(UNIT_DIRECTORY, unit_of(name) + ".d"),
         os.path.join(RUNTIME_DIRECTORY, name),
         os.path.join(CACHE_DIRECTORY, name),
+        os.path.join(PRIVATE_CACHE_DIRECTORY, name),
     ):
-        # rmtree refuses to follow links, also one that is put there while it works.
-        if os.path.isdir(directory) and not os.path.islink(directory):
-            shutil.rmtree(directory)
+        # rm follows no link, also not one that is put there while it works, and no depth is too much for it.
+        if os.path.lexists(directory):
+            run("rm", "-rf", "--one-file-system", "--", directory)
     forget_failure(name)
     run("systemctl", "daemon-reload")
     return {}
@@ -180,32 +234,93 @@ def forget_failure(name):
         pass  # A unit that systemd has not loaded has no failure to forget.
 
 
-def status(request):
-    names = request.get("names")
-    if not isinstance(names, list) or not 0 < len(names) <= NAMES_LIMIT:
-        raise Refused("The helper needs a list of 1 to {} names.".format(NAMES_LIMIT))
-    units = [unit_of(checked_name(name)) for name in names]
-    output = run("systemctl", "show", "--property=" + ",".join(PROPERTIES), *units)
+class Units:
+    """What systemd says of the units of all models, asked once however many want to know it."""
+
+    _lock = threading.Lock()
+    _change = object()  # another one whenever a unit may have changed
+    _known = (None, 0.0, {})  # the change after which, and the time at which it was asked, and the states
+
+    @classmethod
+    @contextlib.contextmanager
+    def changing(cls):
+        """While a unit is changed, and from then on, nothing counts that was known before."""
+        cls._change = object()
+        try:
+            yield
+        finally:
+            cls._change = object()
+
+    @classmethod
+    def states(cls):
+        """{name: properties} of the units that systemd has loaded."""
+        with cls._lock:
+            change, at, states = cls._known
+            if change is not cls._change or time.monotonic() - at > STATUS_SECONDS:
+                change, at = cls._change, time.monotonic()
+                states = asked_states()
+                cls._known = change, at, states
+            return states
+
+
+def asked_states():
+    output = run("systemctl", "show", "--property=" + ",".join(PROPERTIES), unit_of("*"))
     states = {}
     for block in output.strip().split("\n\n"):
         fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
         state = {PROPERTIES[key]: value for key, value in fields.items() if key in PROPERTIES}
+        if "id" not in state:
+            continue
         for key in ("restarts", "started", "exit_status"):
             state[key] = int(state.get(key) or 0)
         # "[not set]" of a unit that does not run.
         state["uid"] = int(state["uid"]) if state.get("uid", "").isdigit() else None
         states[state.pop("id")[len("mlops-model@"):-len(".service")]] = state
-    return {"states": states}
+    return states
+
+
+def status(request):
+    names = request.get("names")
+    if not isinstance(names, list) or not 0 < len(names) <= NAMES_LIMIT:
+        raise Refused("The helper needs a list of 1 to {} names.".format(NAMES_LIMIT))
+    wanted = {checked_name(name) for name in names}
+    return {"states": {name: state for name, state in Units.states().items() if name in wanted}}
 
 
 def logs(request):
     name, lines = name_of(request), number_of(request, "lines", 1, LINES_LIMIT)
-    # What the unit's processes wrote; --unit would mix in what systemd has to say of it.
-    output = run(
-        "journalctl", "--no-pager", "--quiet", "--output=cat", "--lines={}".format(lines),
-        "_SYSTEMD_UNIT=" + unit_of(name),
+    # What the unit's processes wrote; --unit would mix in what systemd has to say of it. As JSON, one
+    # entry is one line, and one of more than 4096 bytes is null instead of whatever its size is.
+    output = run_until(
+        JOURNAL_LIMIT, JOURNAL_SECONDS,
+        "journalctl", "--no-pager", "--quiet", "--output=json", "--output-fields=MESSAGE", "--reverse",
+        "--lines={}".format(lines), "_SYSTEMD_UNIT=" + unit_of(name),
     )
-    return {"lines": [printable(line)[:LINE_LIMIT] for line in output.splitlines()]}
+    return {"lines": last_lines(output.decode("utf-8", "replace").splitlines(), lines)}
+
+
+def last_lines(entries, lines):
+    """The last lines of journal entries, the newest of which comes first; the newest line comes last."""
+    found, left = [], LOG_LIMIT
+    for entry in entries:
+        for line in reversed(message_of(entry).splitlines() or [""]):
+            line = printable(line[:LINE_LIMIT])
+            left -= len(line)
+            if len(found) == lines or left < 0:
+                return found[::-1]
+            found.append(line)
+    return found[::-1]
+
+
+def message_of(entry):
+    """The text of an entry in journalctl's JSON format; bytes that are not all printable are a list there."""
+    try:
+        message = json.loads(entry).get("MESSAGE", "")
+        if isinstance(message, list):
+            message = bytes(message).decode("utf-8", "replace")
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        message = None  # where the output was cut
+    return message if isinstance(message, str) else "(an entry that is too long to be shown)"
 
 
 def printable(line):
@@ -296,27 +411,65 @@ def answer(line):
         raise Refused("The request is not one line of at most {} bytes.".format(REQUEST_LIMIT))
     try:
         request = json.loads(line.decode("utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Refused("The request is not JSON.")
     if not isinstance(request, dict) or request.get("action") not in tuple(ACTIONS):
         raise Refused("The request names no known action.")
     return ACTIONS[request["action"]](request)
 
 
-def main():
-    connection = socket.socket(fileno=os.dup(sys.stdin.fileno()))
-    connection.settimeout(10)
+def serve(connection):
+    """Answer the one request of a connection."""
     try:
-        check_peer(connection)
-        with connection.makefile("rb") as stream:
-            reply = dict(answer(stream.readline(REQUEST_LIMIT + 1)), ok=True)
+        reply = dict(answer(request_of(connection)), ok=True)
     except Refused as error:
         reply = {"ok": False, "error": str(error)}
     except OSError as error:
         reply = {"ok": False, "error": "The helper failed: {}.".format(error)}
-    connection.settimeout(30)
-    connection.sendall(json.dumps(reply).encode("utf-8") + b"\n")
+    try:
+        connection.settimeout(REQUEST_SECONDS)
+        connection.sendall(json.dumps(reply).encode("utf-8") + b"\n")
+    except OSError:
+        pass  # whoever asked has gone
+    finally:
+        connection.close()
+
+
+def request_of(connection):
+    """The line that a peer who may ask sends. Raises Refused or OSError."""
+    check_peer(connection)
+    deadline, line = time.monotonic() + REQUEST_SECONDS, b""
+    while not line.endswith(b"\n") and len(line) <= REQUEST_LIMIT:
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        piece = connection.recv(REQUEST_LIMIT)
+        if not piece:
+            break
+        line += piece
+    return line
+
+
+def serve_all(listener):
+    """Serve connections, a few at a time, until nobody has asked for a while."""
+    free = threading.BoundedSemaphore(WORKERS)
+
+    def work(connection):
+        try:
+            serve(connection)
+        finally:
+            free.release()
+
+    listener.settimeout(IDLE_SECONDS)
+    while True:
+        free.acquire()
+        try:
+            connection, dummy = listener.accept()
+        except socket.timeout:
+            free.release()
+            if threading.active_count() == 1:
+                return  # whoever connects now has systemd start the next helper
+            continue
+        threading.Thread(target=work, args=(connection,)).start()
 
 
 if __name__ == "__main__":
-    main()
+    serve_all(socket.socket(fileno=LISTENER))

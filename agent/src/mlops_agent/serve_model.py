@@ -6,6 +6,9 @@
 It reads the stored deployment, fetches the model into the unit's cache unless it is there,
 derives the environment from the model's MLmodel file, leaves a note for the agent, and runs
 "mlflow models serve". A cached model starts without the tracking server.
+
+Until then it works in the root directory, where no model can leave a module for it. What a model
+leaves behind apart from downloaded versions is gone at the next start.
 """
 
 import argparse
@@ -13,6 +16,7 @@ import glob
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -28,6 +32,13 @@ EX_CONFIG = 78
 KEPT_VERSIONS = 2
 
 PARTIAL_PREFIX = "partial-"
+
+#: The model's home, working and temporary directory, empty at each start. Not /tmp: that may be mounted noexec, and
+#: the JVM loads libraries from it.
+WORK = "work"
+
+#: Bytes of a file that is part of a model and read here.
+DESCRIPTION_LIMIT = 4 * 1024 * 1024
 
 
 class CannotServe(Exception):
@@ -58,7 +69,7 @@ def serve(config, name):
     stack = os.path.realpath(config.stack)
     note = {
         "digest": spec.digest(
-            int(os.environ.get("MLOPS_MODEL_MEMORY_MB", "0")), config.model_address, settings.surroundings(config)
+            int(os.environ.get("MLOPS_MODEL_LIMIT_MB", "0")), config.model_address, settings.surroundings(config)
         ),
         "invocation": os.environ.get("INVOCATION_ID", ""),
         "port": spec.port,
@@ -67,27 +78,63 @@ def serve(config, name):
     files.write_json(note_path, note)
 
     cache = os.path.join(config.cache_directory, name)
-    environment = dict(os.environ, **base_environment(config, stack, cache))
+    work = fresh_directory(os.path.join(cache, WORK))
+    environment = base_environment(os.environ, config, stack, work)
     model = cached_model(cache, spec.artifact_key()) or fetch(config, spec, cache)
     described = read_mlmodel(model)
     environment.update(flavor_environment(described, model, config, stack))
     note.update(flavors=sorted(described["flavors"]), example=input_example(described, model))
     files.write_json(note_path, note)
     prune(cache, spec.artifact_key())
-    environment.pop("PYTHONPATH", None)
     os.environ.clear()
     os.environ.update(environment)
+    os.chdir(work)
     run_mlflow(mlflow_arguments(spec, config, model))
 
 
-def base_environment(config, stack, home):
-    return {
-        "PATH": os.path.join(stack, "bin") + os.pathsep + os.environ.get("PATH", os.defpath),
-        "HOME": home,
+def fresh_directory(path):
+    """Make an empty directory in place of whatever is there."""
+    remove_tree(path)
+    os.mkdir(path, 0o700)
+    return path
+
+
+def remove_tree(path):
+    """Remove what is there, however deep it is: shutil.rmtree gives up at a depth of about 1,000."""
+    subprocess.run(["rm", "-rf", "--", path], stdin=subprocess.DEVNULL, check=False)
+
+
+def base_environment(given, config, stack, work):
+    """The environment of every model: what the unit gives that is not empty, and what MLflow and Spark need.
+
+    A model may use Spark without saying so, so each gets what keeps Spark to itself: no web
+    interface, no address but the loopback's, and temporary files where libraries can be loaded from.
+    """
+    environment = {key: value for key, value in given.items() if value and key != "PYTHONPATH"}
+    environment.update({
+        "PATH": os.path.join(stack, "bin") + os.pathsep + given.get("PATH", os.defpath),
+        "HOME": work,
+        "TMPDIR": work,
         # MLflow looks for git on import and complains loudly where there is none.
         "GIT_PYTHON_REFRESH": "quiet",
         "MLFLOW_TRACKING_URI": config.tracking_uri,
-    }
+        # Spark's workers would take the system's python3.
+        "PYSPARK_PYTHON": os.path.join(stack, "bin", "python"),
+        "PYSPARK_DRIVER_PYTHON": os.path.join(stack, "bin", "python"),
+        "PYSPARK_SUBMIT_ARGS": spark_arguments(),
+        "SPARK_LOCAL_DIRS": work,
+        # Where the host's own name does not resolve, Spark would not start.
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "JAVA_TOOL_OPTIONS": " ".join(
+            [given.get("JAVA_TOOL_OPTIONS", ""), "-Djava.io.tmpdir=" + work, "-Dorg.xerial.snappy.tempdir=" + work]
+        ).strip(),
+    })
+    return environment
+
+
+def spark_arguments(jar=None):
+    options = ["--conf", "spark.ui.enabled=false"] + (["--driver-class-path", jar] if jar else [])
+    return " ".join(options + ["pyspark-shell"])
 
 
 def cached_model(cache, key):
@@ -98,7 +145,7 @@ def cached_model(cache, key):
 def fetch(config, spec, cache):
     """Download the model; it appears in the cache at once and complete, or not at all."""
     for leftover in glob.glob(os.path.join(cache, PARTIAL_PREFIX + "*")):
-        shutil.rmtree(leftover)
+        remove_tree(leftover)
     os.environ.update(
         MLFLOW_TRACKING_URI=config.tracking_uri, GIT_PYTHON_REFRESH="quiet",
         **({"MLFLOW_TRACKING_SERVER_CERT_PATH": config.tracking_ca_file} if config.tracking_ca_file else {})
@@ -117,20 +164,21 @@ def fetch(config, spec, cache):
     if not os.path.isfile(os.path.join(found, "MLmodel")):
         raise CannotServe("{} holds no file MLmodel, so it is not an MLflow model.".format(spec.resolved_uri))
     model = os.path.join(cache, spec.artifact_key())
-    shutil.rmtree(model, ignore_errors=True)
+    remove_tree(model)
     files.sync_tree(found)
     os.rename(found, model)
     files.sync_directory(cache)
-    shutil.rmtree(partial, ignore_errors=True)
+    remove_tree(partial)
     return model
 
 
 def read_mlmodel(model):
     path = os.path.join(model, "MLmodel")
     try:
-        with open(path, encoding="utf-8") as stream:
-            described = yaml.safe_load(stream)
-    except yaml.YAMLError:
+        described = yaml.safe_load(files.read_regular(path, DESCRIPTION_LIMIT).decode("utf-8"))
+    except FileNotFoundError:
+        raise
+    except (yaml.YAMLError, OSError, ValueError, RecursionError):
         described = None
     if not isinstance(described, dict) or not isinstance(described.get("flavors"), dict):
         raise CannotServe("{} does not describe a model.".format(path))
@@ -151,12 +199,9 @@ def flavor_environment(described, model, config, stack):
         if not os.access(os.path.join(config.jdk_home, "bin", "java"), os.X_OK):
             raise CannotServe("The model needs a JDK 1.8, but there is no java in {}/bin.".format(config.jdk_home))
         environment["JAVA_HOME"] = config.jdk_home
-    if spark:
-        # Spark's workers would take the system's python3.
-        environment["PYSPARK_PYTHON"] = environment["PYSPARK_DRIVER_PYTHON"] = os.path.join(stack, "bin", "python")
-        if _uses_sparkling_water(model):
-            jar = _in_site_packages(stack, "sparkling_water/sparkling_water_assembly.jar", "h2o-pysparkling")
-            environment["PYSPARK_SUBMIT_ARGS"] = "--driver-class-path {} pyspark-shell".format(jar)
+    if spark and _uses_sparkling_water(model):
+        jar = _in_site_packages(stack, "sparkling_water/sparkling_water_assembly.jar", "h2o-pysparkling")
+        environment["PYSPARK_SUBMIT_ARGS"] = spark_arguments(jar)
     if h2o:
         environment["H2O_JAR_PATH"] = _in_site_packages(stack, "h2o/backend/bin/h2o.jar", "h2o")
     return environment
@@ -165,18 +210,20 @@ def flavor_environment(described, model, config, stack):
 def _requirements(model):
     """Distribution names in the model's requirements.txt: a pyfunc model may use Spark inside."""
     try:
-        with open(os.path.join(model, "requirements.txt"), encoding="utf-8") as stream:
-            return {line.partition("==")[0].strip().lower() for line in stream}
-    except OSError:
+        text = files.read_regular(os.path.join(model, "requirements.txt"), DESCRIPTION_LIMIT).decode("utf-8")
+        return {line.partition("==")[0].strip().lower() for line in text.splitlines()}
+    except (OSError, ValueError):
         return set()
 
 
 def _uses_sparkling_water(model):
     """Whether a stage of the Spark pipeline is one of Sparkling Water's; its metadata names the class."""
     for path in glob.iglob(os.path.join(glob.escape(model), "sparkml", "**", "metadata", "part-*"), recursive=True):
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            if "ai.h2o.sparkling" in stream.readline():
+        try:
+            if b"ai.h2o.sparkling" in files.read_regular(path, DESCRIPTION_LIMIT).partition(b"\n")[0]:
                 return True
+        except OSError:
+            continue
     return False
 
 
@@ -198,12 +245,8 @@ def input_example(described, model):
     if info.get("type") not in ("dataframe", "ndarray") or not isinstance(name, str) or os.path.basename(name) != name:
         return None
     try:
-        path = os.path.join(model, name)
-        if os.path.getsize(path) > rules.PROBE_LIMIT:
-            return None
-        with open(path, encoding="utf-8") as stream:
-            example = json.load(stream)
-    except (OSError, ValueError):
+        example = json.loads(files.read_regular(os.path.join(model, name), rules.PROBE_LIMIT).decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
     return example if isinstance(example, dict) else None
 
@@ -211,13 +254,14 @@ def input_example(described, model):
 def prune(cache, key):
     """Forget all but the newest cached versions and this one."""
     versions = [
-        entry for entry in os.scandir(cache) if entry.is_dir() and os.path.isfile(os.path.join(entry.path, "MLmodel"))
+        entry for entry in os.scandir(cache)
+        if entry.is_dir(follow_symlinks=False) and os.path.isfile(os.path.join(entry.path, "MLmodel"))
     ]
     os.utime(os.path.join(cache, key))
     versions.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
     others = [entry.path for entry in versions if entry.name != key]
     for path in others[KEPT_VERSIONS - 1:]:
-        shutil.rmtree(path, ignore_errors=True)
+        remove_tree(path)
 
 
 def mlflow_arguments(spec, config, model):

@@ -7,34 +7,16 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from deployments import agent, eventually
 from testinfra.host import Host
 
 NAME = "verify-numpy"
 UNIT = f"mlops-model@{NAME}.service"
 BODY = json.dumps({"columns": ["a", "b"], "data": [[1.0, 2.0]]})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def served(operator) -> None:
-    """The models of verify.yml, left serving."""
-    operator.play("verify", verify_keep=True)
-
-
-def agent(host: Host, path: str, method: str = "GET", body: Any = None, token: str | None = None) -> tuple[int, Any]:
-    """Ask the agent on the host itself, with its own token unless another is given; the status and the JSON answer."""
-    secret = token or "$(sed -n 's/^[A-Z_]*TOKEN=//p' /etc/sparkflows-mlops/mlops-agent.env | tr -d '\"')"
-    answer = host.check_output(
-        f"""curl --silent --show-error --request {method} --header "Authorization: Bearer {secret}" """
-        f"""--header 'Content-Type: application/json' {"--data-binary @-" if body is not None else ""} """
-        f"""--write-out '\\n%{{http_code}}' http://127.0.0.1:8086{path} <<'BODY'\n{json.dumps(body)}\nBODY"""
-    )
-    text, status = answer.rsplit("\n", 1)
-    return int(status), json.loads(text)
 
 
 def score(host: Host) -> Any:
@@ -49,13 +31,6 @@ def agent_state(host: Host) -> dict[str, Any]:
     status, deployment = agent(host, f"/api/v1/deployments/{NAME}")
     assert status == 200
     return dict(deployment)
-
-
-def eventually(condition: Callable[[], Any], what: str, patience: float = 90) -> None:
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {patience:.0f} s: {what}"
-        time.sleep(0.2)
 
 
 def main_pid(host: Host, unit: str) -> str:

@@ -59,6 +59,12 @@ RULES: rules.Table = {
     "mlops_agent_model_port_last": rules.between(1024, 65535).when(builtin),
     "mlops_agent_model_url_host": rules.host_or_nothing().when(builtin),
     "mlops_agent_model_roots": rules.texts(rules.absolute_path(deep=True)).when(builtin),
+    "mlops_agent_model_denied_addresses": rules.texts(
+        rules.shape(
+            r"[0-9a-fA-F.:]+(?:/[0-9]{1,3})?|any|link-local|localhost|multicast",
+            "an address, a network such as 10.0.0.0/8, or one of any, link-local, localhost and multicast",
+        )
+    ).when(builtin),
     "mlops_agent_default_workers": rules.between(1, 64).when(builtin),
     "mlops_agent_default_memory_mb": rules.between(128, 1048576).when(builtin),
     "mlops_agent_default_startup_timeout": rules.between(5, 3600).when(builtin),

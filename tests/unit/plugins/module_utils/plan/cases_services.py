@@ -164,6 +164,7 @@ WRONG: list[tuple[str, Changes, str]] = [
     ("mlops_agent", {"mlops_agent_port": 5003}, "mlops_agent_port is 5003, which lies in the range kept for models (5001 to 5050); move one of them."),
     ("mlops_agent", {"mlops_agent_model_url_host": "a b"}, "mlops_agent_model_url_host is 'a b'"),
     ("mlops_agent", {"mlops_agent_model_roots": ["models"]}, "mlops_agent_model_roots: entry 1 is 'models'"),
+    ("mlops_agent", {"mlops_agent_model_denied_addresses": ["10.0.0.0/8 \nUser=root"]}, "mlops_agent_model_denied_addresses: entry 1 is '"),
     ("mlops_agent", {"mlops_agent_default_workers": 65}, "mlops_agent_default_workers is '65', but a number from 1 to 64 was expected."),
     ("mlops_agent", {"mlops_agent_default_memory_mb": 1}, "mlops_agent_default_memory_mb is '1', but a number from 128 to 1048576 was expected."),
     ("mlops_agent", {"mlops_agent_default_startup_timeout": 4}, "mlops_agent_default_startup_timeout is '4'"),
