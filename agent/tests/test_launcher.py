@@ -217,6 +217,14 @@ def test_a_cached_model_that_was_tampered_with_does_not_hang_the_launcher(launch
     assert status == (78 if place == "MLmodel" and what != "pipe" else 0)
 
 
+def test_addresses_that_stay_open_are_said(tmp_path, capsys):
+    serve_model.warn_of_open_addresses("link-local", str(tmp_path / "missing"))
+    assert "can talk to link-local" in capsys.readouterr().out
+    serve_model.warn_of_open_addresses("", str(tmp_path / "missing"))
+    serve_model.warn_of_open_addresses("link-local", str(tmp_path))
+    assert capsys.readouterr().out == ""
+
+
 def test_h2o(launcher):
     launcher.write("jdk/bin/java", "")
     os.chmod(launcher.path("jdk/bin/java"), 0o755)

@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 # name does not resolve, Spark needs to be told an address.
 home = pwd.getpwuid(os.getuid()).pw_dir
 work = tempfile.TemporaryDirectory(prefix="train-", dir=home if os.access(home, os.W_OK) else None)
-os.environ["JAVA_TOOL_OPTIONS"] = "-Djava.io.tmpdir={0} -Dorg.xerial.snappy.tempdir={0}".format(work.name)
+os.environ["JAVA_TOOL_OPTIONS"] = f"-Djava.io.tmpdir={work.name} -Dorg.xerial.snappy.tempdir={work.name}"
 os.environ["SPARK_LOCAL_DIRS"] = work.name
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 

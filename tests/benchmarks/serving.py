@@ -50,7 +50,7 @@ def agent_token():
 
 def serve_bare(uri):
     port = free_port()
-    user = pwd.getpwnam("mlops-model")
+    user = pwd.getpwnam("mlops-agent")
     environment = {
         "PATH": STACK + "/bin:/usr/bin:/bin",
         "HOME": "/tmp",

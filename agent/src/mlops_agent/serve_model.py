@@ -77,6 +77,7 @@ def serve(config, name):
     note_path = os.path.join(config.runtime_directory, name, "serving.json")
     files.write_json(note_path, note)
 
+    warn_of_open_addresses(os.environ.get("MLOPS_MODEL_DENIED_ADDRESSES", ""))
     cache = os.path.join(config.cache_directory, name)
     work = fresh_directory(os.path.join(cache, WORK))
     environment = base_environment(os.environ, config, stack, work)
@@ -90,6 +91,12 @@ def serve(config, name):
     os.environ.update(environment)
     os.chdir(work)
     run_mlflow(mlflow_arguments(spec, config, model))
+
+
+def warn_of_open_addresses(denied, controllers="/sys/fs/cgroup/cgroup.controllers"):
+    """Say when the addresses that the unit denies are open all the same, which systemd says once and to nobody."""
+    if denied and not os.path.exists(controllers):
+        print("This host has no cgroup version 2, so the model can talk to {} although it should not.".format(denied), flush=True)
 
 
 def fresh_directory(path):

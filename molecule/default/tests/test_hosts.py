@@ -42,7 +42,7 @@ def test_nothing_failed(host: Host) -> None:
     assert host.check_output("systemctl list-units --state=failed --no-legend") == ""
 
 
-@pytest.mark.parametrize("user", ["mlflow", "mlops-agent", "mlops-model"])
+@pytest.mark.parametrize("user", ["mlflow", "mlops-agent"])
 def test_service_users_cannot_log_in(host: Host, user: str) -> None:
     assert host.user(user).shell.endswith("/nologin")
     assert host.check_output("getent shadow %s", user).split(":")[1] in ("!", "!*", "*")

@@ -145,10 +145,24 @@ def test_its_pipe_does_not_hang_the_agent(host: Host, run: Any) -> None:
     eventually(lambda: agent(host, "/api/v1/deployments/hostile")[1]["state"] == "ready", "it is ready again", 300)
 
 
+# Answers as a model does, and keeps the rows that it is sent.
+STRANGER = """
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+    def do_POST(self):
+        open("/tmp/rows", "a").write(self.path)
+        self.do_GET()
+http.server.HTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
+"""
+
+
 def test_a_stranger_on_the_port_is_never_the_model(host: Host, hostile: dict[str, int]) -> None:
     """A local process takes the port while the model is away."""
     port = hostile["hostile"]
-    stranger = f"import http.server as h; h.HTTPServer(('127.0.0.1', {port}), type('H', (h.BaseHTTPRequestHandler,), {{'do_GET': lambda s: (s.send_response(200), s.end_headers()), 'do_POST': lambda s: open('/tmp/rows', 'a').write(s.path)}})).serve_forever()"
+    stranger = STRANGER.replace("PORT", str(port))
     host.check_output("systemctl stop mlops-model@hostile.service")
     host.check_output("systemd-run --unit=stranger --property=User=nobody --property=ReadWritePaths=/tmp /usr/bin/python3 -c %s", stranger)
     try:
