@@ -176,6 +176,7 @@ WRONG: list[tuple[str, Changes, str]] = [
     ("mlops_agent", {"mlops_agent_s3_region": "a b"}, "mlops_agent_s3_region is 'a b'"),
     ("mlops_agent", {"mlops_agent_s3_access_key_id": "AKIA"}, "mlops_agent_s3_access_key_id is given without mlops_agent_s3_secret_access_key."),
     ("mlops_agent", {"mlops_agent_s3_secret_access_key": "geheim"}, "mlops_agent_s3_secret_access_key is given without"),
+    ("mlops_agent", {"mlops_agent_s3_session_token": "geheim\n"}, "mlops_agent_s3_session_token must be a text of one line"),
     ("mlops_agent", {"mlops_agent_environment": {"A-B": "geheim"}}, "mlops_agent_environment has 'A-B'"),
     ("mlops_agent", {"mlops_agent_start_timeout": 0}, "mlops_agent_start_timeout is '0'"),
     ("mlops_agent", deployed(model("Churn")), "mlops_agent_deployments: entry 1 needs a name of lower-case letters"),
