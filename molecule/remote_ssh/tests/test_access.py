@@ -197,6 +197,23 @@ def test_rotation_may_be_interrupted_anywhere(operator, sparkflows: Host, target
     assert operator.play("converge.yml").unchanged
 
 
+def test_key_as_a_value_spoiled_by_its_way(operator, sparkflows: Host, targets: Any, rotate: Callable[[], str], canary: Any, tmp_path: Path) -> None:
+    """Indented by a template, with the line ends of Windows: placed so that ssh reads it, and shown nowhere."""
+    key = rotate()
+    spoiled = "".join(f"  {line}\r\n" for line in key.splitlines())
+    given = tmp_path / "variables.json"
+    given.touch(0o600)
+    given.write_text(json.dumps({"ssh_access_source": "value", "ssh_access_value": spoiled, "ssh_access_secret_field": ""}))
+    watch = canary({"the key": key.splitlines()[2]})
+    with watch.watching():
+        run = operator.play("converge.yml", "--diff", "-vvv", "-e", f"@{given}")
+    assert watch.escapes(run.output) == []
+    assert "\r" not in sparkflows.file(KEY).content_string
+    assert works(sparkflows, targets)
+    assert operator.play("converge.yml", "-e", f"@{given}").unchanged
+    assert operator.play("converge.yml").unchanged, "the vault has the same key"
+
+
 # -------------------------------------------------------------------------------------------------------------- failing
 
 

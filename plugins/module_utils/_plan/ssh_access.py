@@ -18,6 +18,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules impo
 #: What each source can't do without.
 NEEDS = {
     "disk": ("ssh_access_path",),
+    "value": ("ssh_access_value",),
     "aws_secretsmanager": ("ssh_access_secret_name",),
     "aws_ssm": ("ssh_access_secret_name",),
     "azure_keyvault": ("ssh_access_secret_name", "ssh_access_azure_vault_url"),
@@ -83,7 +84,10 @@ RULES: rules.Table = {
     "ssh_access_ca_path": rules.absolute_path(or_nothing=True, plain=False).when(_vault),
 }
 #: What is judged below or by its specification, and why there is no rule for it.
-FREE = {"ssh_access_targets": "each entry has rules of its own"}
+FREE = {
+    "ssh_access_targets": "each entry has rules of its own",
+    "ssh_access_value": "the module looks into the key, and nothing of it is to be shown",
+}
 
 #: The rules of an entry of ssh_access_targets.
 TARGET: rules.Table = {
@@ -118,6 +122,21 @@ def _target_problems(targets: t.Optional[t.Sequence[t.Mapping[str, t.Any]]]) -> 
     if len(set(hosts)) < len(hosts):
         found.append("ssh_access_targets names a host twice. Each MLflow host is one target with one address.")
     return found
+
+
+def target_of(host: str, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """A target for a host of the inventory: where Ansible reaches it. `Problem` for a port that is none."""
+    address = str(variables.get("ansible_host") or variables.get("ansible_ssh_host") or host)
+    if address.startswith("[") and address.endswith("]"):
+        address = address[1:-1]
+    given = variables.get("ansible_port") or variables.get("ansible_ssh_port") or 22
+    try:
+        port = int(given)
+    except (TypeError, ValueError):
+        port = 0
+    if not 1 <= port <= 65535:
+        raise Problem("ansible_port of %s is %s; a port is a number from 1 to 65535." % (host, rules.shown(given)))
+    return {"host": host, "address": address, "port": port}
 
 
 def unknown_targets(settings: Settings, hosts: t.Container[str]) -> list[str]:
