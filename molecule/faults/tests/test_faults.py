@@ -67,7 +67,7 @@ INVENTORY = {
     "address with a line break": ({"mlops_agent_listen_address": "0.0.0.0\n"}, r"mlops_agent_listen_address is '0\.0\.0\.0.*', but an IP address"),
     "range": ({"mlops_agent_health_interval": 0}, r"mlops_agent_health_interval is '0', but a number from 1 to 3600 was expected"),
     "memory": (
-        {"mlops_agent_deployments": [{"name": "a", "model_uri": NUMPY, "memory_mb": 9000000}]},
+        {"mlops_agent_deployments": [{"name": "a", "model_uri": NUMPY, "memory_mb": 1048576}]},
         r"The host has \d+ MB of memory; \d+ MB are needed",
     ),
 }  # fmt: skip
