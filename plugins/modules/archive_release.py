@@ -232,14 +232,13 @@ version_output:
   sample: openjdk version "1.8.0_462"
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive_release import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def main():
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "dest": {"type": "path", "required": True},
             "release": {"type": "str"},

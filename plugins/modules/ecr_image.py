@@ -254,7 +254,6 @@ calls:
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
     MUTUALLY_EXCLUSIVE,
     REQUIRED_BY,
@@ -264,6 +263,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ecr import Docker, Repository, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -292,7 +292,7 @@ def argument_spec() -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=argument_spec(),
         mutually_exclusive=MUTUALLY_EXCLUSIVE + [("image", "context")],
         required_together=REQUIRED_TOGETHER,

@@ -109,14 +109,13 @@ removed:
   sample: []
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _change
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def main():
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "ports": {"type": "list", "elements": "str", "default": []},
             "sources": {"type": "list", "elements": "str", "default": []},

@@ -427,17 +427,9 @@ host:
       sample: {"http://127.0.0.1:5000/health": {status: 200, error: null}}
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host_info import read
-
-
-class QuietModule(AnsibleModule):
-    """A module whose options stay out of the host's journal, into which Ansible writes nested secrets as they are."""
-
-    def _log_invocation(self):
-        pass
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def main():

@@ -172,7 +172,6 @@ archived:
   sample: [2]
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import (
     STAGES,
@@ -181,10 +180,11 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import (
     tracking_argument_spec,
     tracking_client,
 )
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=dict(
             tracking_argument_spec(),
             name={"type": "str", "required": True},

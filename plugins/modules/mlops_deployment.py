@@ -199,13 +199,13 @@ deployment:
     updated_at: "2026-11-22T09:30:00Z"
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._agent import Deployments, agent_argument_spec, agent_client, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=dict(
             agent_argument_spec(),
             name={"type": "str", "required": True},

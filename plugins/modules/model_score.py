@@ -147,13 +147,13 @@ mlflow_version:
   sample: "1"
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, connection_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scoring import INPUT_FORMS, run, scoring_client
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=dict(
             connection_argument_spec(),
             url={"type": "str", "required": True},

@@ -210,14 +210,13 @@ installer:
 
 import os
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip_lock import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def main():
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "dest": {"type": "path", "required": True},
             "lock": {"type": "str"},

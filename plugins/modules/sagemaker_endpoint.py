@@ -344,7 +344,6 @@ calls:
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
     MUTUALLY_EXCLUSIVE,
     REQUIRED_BY,
@@ -354,6 +353,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import Registry, tracking_argument_spec, tracking_client
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker import SageMaker, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker_options import ENDPOINT
 
@@ -369,7 +369,7 @@ def argument_spec() -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=argument_spec(),
         mutually_exclusive=MUTUALLY_EXCLUSIVE + [("model_uri", "artifact"), ("instance_type", "serverless")],
         required_together=REQUIRED_TOGETHER,

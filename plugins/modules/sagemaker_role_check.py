@@ -129,7 +129,6 @@ calls:
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
     MUTUALLY_EXCLUSIVE,
     REQUIRED_BY,
@@ -138,6 +137,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
     aws_argument_spec,
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker_role import run
 
 
@@ -157,7 +157,7 @@ def argument_spec() -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=argument_spec(),
         mutually_exclusive=MUTUALLY_EXCLUSIVE,
         required_together=REQUIRED_TOGETHER,

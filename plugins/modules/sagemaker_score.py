@@ -136,7 +136,6 @@ calls:
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
     MUTUALLY_EXCLUSIVE,
     REQUIRED_BY,
@@ -145,6 +144,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
     aws_argument_spec,
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker_score import Endpoint
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scoring import INPUT_FORMS, run
 
@@ -168,7 +168,7 @@ def argument_spec() -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=argument_spec(),
         required_together=REQUIRED_TOGETHER + [("columns", "data")],
         required_by=REQUIRED_BY,

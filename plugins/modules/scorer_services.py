@@ -393,9 +393,9 @@ notes:
   elements: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer_options import SERVICE
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import sparkflows_argument_spec
@@ -438,7 +438,7 @@ def argument_spec() -> dict[str, object]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=argument_spec(),
         required_together=[("registry_username", "registry_password"), ("s3_access_key", "s3_secret_key")],
         supports_check_mode=True,

@@ -67,14 +67,13 @@ seconds:
 
 import re
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _service_wait as service_wait
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host_info import url_answers
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def main():
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "unit": {"type": "str", "required": True},
             "url": {"type": "str", "required": True},

@@ -87,8 +87,8 @@ files:
 
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._serving_image import run
 
 
@@ -104,7 +104,7 @@ def argument_spec() -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=argument_spec(),
         supports_check_mode=True,
     )

@@ -254,16 +254,16 @@ requests:
   sample: 3
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._deploy_modes import MODES
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows, sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_config import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_settings import secret_texts
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=dict(
             sparkflows_argument_spec(),
             tracking_url={"type": "str"},

@@ -88,14 +88,14 @@ unresolved:
   sample: {ssh_host: ["a.host ('SSH Host')", "b.host ('Host for SSH')"]}
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows, sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_config import info
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=dict(sparkflows_argument_spec(), key_names={"type": "dict", "default": {}, "no_log": False}),
         supports_check_mode=True,
     )

@@ -101,14 +101,14 @@ token:
   sample: {expires_at: "2026-12-31T00:00:00Z", days_left: 38.5, about_to_expire: false}
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows, sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_info import run
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=dict(
             sparkflows_argument_spec(),
             wait={"type": "int", "default": 0},

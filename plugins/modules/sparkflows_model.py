@@ -239,9 +239,9 @@ requests:
   sample: 1
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_models import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_repository import SELECTORS
@@ -273,7 +273,7 @@ def argument_spec() -> dict[str, object]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=argument_spec(),
         mutually_exclusive=[SELECTORS],
         required_if=[("state", "present", ("sparkflows_url",)), ("state", "present", SELECTORS, True)],

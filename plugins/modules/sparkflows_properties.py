@@ -91,9 +91,9 @@ restart_due:
 
 import os
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _properties as properties
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, make_folder, write_atomic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._redaction import holds_secret
 
 
@@ -190,7 +190,7 @@ def run(module):
 
 
 def main():
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "path": {"type": "path", "required": True},
             "settings": {"type": "dict", "default": {}},

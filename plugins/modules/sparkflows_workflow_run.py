@@ -157,15 +157,15 @@ log:
   sample: [Job aborted.]
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows, sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_workflows import run
 
 
 def main() -> None:
     one = [("workflow_id", "workflow_uuid", "workflow_name")]
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=dict(
             sparkflows_argument_spec(),
             workflow_id={"type": "int"},

@@ -134,14 +134,13 @@ removed:
   sample: []
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.sparkflows.mlops.plugins.module_utils._authorized_keys import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def main():
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "user": {"type": "str", "required": True},
             "client": {"type": "str", "required": True},

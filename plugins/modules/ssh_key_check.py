@@ -207,9 +207,8 @@ login:
       type: str
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_check import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import policy_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_login import login_argument_spec
@@ -217,7 +216,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources 
 
 
 def main():
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=dict(
             source_argument_spec(),
             **policy_argument_spec(),

@@ -77,14 +77,13 @@ EXAMPLES = r"""
 
 RETURN = r""" # """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._known_hosts import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def main():
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec={
             "path": {"type": "path", "required": True},
             "user": {"type": "str", "required": True},

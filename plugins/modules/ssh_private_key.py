@@ -143,9 +143,8 @@ findings:
   elements: dict
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_file import KeyFile
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import policy_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_public_key import fingerprint, parse_public_key
@@ -153,7 +152,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources 
 
 
 def main():
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=dict(
             source_argument_spec(),
             **policy_argument_spec(),
