@@ -115,6 +115,14 @@ def test_it_leaves_nothing_elsewhere(run: Any, path: str) -> None:
     assert run(f"open({path + '/left'!r}, 'w')") in ("PermissionError", "OSError", "FileNotFoundError")
 
 
+def test_its_shared_memory_is_its_own(host: Host, run: Any) -> None:
+    host.check_output("install -m 0666 /dev/null /dev/shm/of-the-host")
+    assert "of-the-host" not in run("import os; said = os.listdir('/dev/shm')")
+    assert run("open('/dev/shm/left', 'w'); said = 1") == "1"
+    assert host.check_output("ls /dev/shm").split() == ["of-the-host"]
+    host.check_output("rm /dev/shm/of-the-host")
+
+
 def test_it_does_not_reach_the_helper(run: Any) -> None:
     code = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/mlops-model-helper/helper.sock')"
     assert run(code) in ("PermissionError", "FileNotFoundError")
