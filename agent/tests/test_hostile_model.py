@@ -13,7 +13,6 @@ import threading
 import time
 
 import pytest
-from conftest import AgentProcess  # noqa: F401 - puts the agent's source on the path
 from doubles import Model
 from hostile import RawServer
 from mlops_agent import files, ports

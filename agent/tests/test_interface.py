@@ -48,7 +48,7 @@ HOSTILE_OPTIONS = [
 
 
 def test_health_is_open_and_all_else_needs_the_token(agent):
-    assert agent.call("GET", "/health", headers={"Authorization": ""}) [1]["version"] == __version__
+    assert agent.call("GET", "/health", headers={"Authorization": ""})[1]["version"] == __version__
     for path in ("/metrics", "/openapi.json", "/api/v1/deployments", "/nowhere"):
         for header in ("", "Bearer ", "Bearer wrong", "Bearer " + TOKEN + "x", "Basic " + TOKEN, TOKEN, "Bearer \xe4"):
             status, headers, body = agent.raw("GET", path, headers={"Authorization": header.encode("latin-1")})
@@ -153,7 +153,7 @@ def test_deploy_update_and_undeploy(agent, world):
 
     status, gone = agent.call("DELETE", "/api/v1/deployments/churn")
     assert (status, gone["state"], gone["resolved_uri"]) == (200, "removed", "models:/churn/2")
-    assert world.host.units == {} and agent.call("GET", "/api/v1/deployments")[1] ["deployments"] == []
+    assert world.host.units == {} and agent.call("GET", "/api/v1/deployments")[1]["deployments"] == []
     assert agent.deploy("churn")[0] == 201
 
 

@@ -26,7 +26,7 @@ def as_wanted(world, agent, wanted):
     """The deployment is exactly as wanted: in the agent's eyes, on disk and on the host."""
     directory = world.config["state_directory"] + "/deployments"
     if wanted is None:
-        assert agent.call("GET", "/api/v1/deployments")[1] ["deployments"] == []
+        assert agent.call("GET", "/api/v1/deployments")[1]["deployments"] == []
         assert os.listdir(directory) == [] and world.host.units == {}
         return
     seen = agent.wait_for("churn", "ready", **wanted)

@@ -26,7 +26,7 @@ MAX_WORDS = 300
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._-]+)""", re.IGNORECASE)
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF16_LE, "utf-16"),
-(codecs.BOM_UTF16_BE, "utf-16"))
+         (codecs.BOM_UTF16_BE, "utf-16"))
 # What servers call their own words: MLflow, Spring (errors, message), RFC 9457 (detail, title), RFC 6749 (error_description).
 _WORDS = ("error_description", "message", "errorMessage", "error_message", "defaultMessage", "detail", "details", "msg", "reason", "errors", "error", "title")
 _CODES = ("error_code", "errorCode", "code")

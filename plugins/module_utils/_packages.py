@@ -27,8 +27,6 @@ _LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lis
 _FLOCK = "hhqqi4x"
 
 
-
-
 def read(wanted: t.Sequence[dict[str, t.Any]], wait: float, environment: t.Mapping[str, str], system: t.Mapping[str, str]) -> dict[str, t.Any]:
     """What is missing of the wanted packages, whether it can be installed, and who locks the package manager.
 

@@ -53,7 +53,8 @@ _SHAPES = (
     re.compile(r"://(?:[\w-]+\.)*hooks?\.[\w.-]+/|/(?:web)?-?hooks?/|://[\w.-]*webhook[\w.-]*/|/incomingwebhook/|/services/T\w+/B\w+/", re.IGNORECASE),
     # Tokens that say by their beginning what they are.
     re.compile(
-        r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}|\b(?:gh[opsur]_|github_pat_|glpat-|xox[a-z]-|xapp-|sk_live_|rk_live_|sk-|hv[sbr]\.|npm_|pypi-|dapi|AIza|SG\.|dckr_pat_)[\w-]{8,}"
+        r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}"
+        r"|\b(?:gh[opsur]_|github_pat_|glpat-|xox[a-z]-|xapp-|sk_live_|rk_live_|sk-|hv[sbr]\.|npm_|pypi-|dapi|AIza|SG\.|dckr_pat_)[\w-]{8,}"
         r"|\beyJ[\w-]{4,}\.[\w-]+"
     ),
     # Hashes of passwords.

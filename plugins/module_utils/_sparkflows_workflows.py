@@ -284,8 +284,8 @@ def read_results(params: t.Mapping[str, t.Any], client: Sparkflows, execution: i
             time.sleep(params["poll_interval"])
     return Results(
         None,
-        "Execution %d of the workflow is complete, but Sparkflows at %s has no results of it (404 to GET %s)." % (execution, client.url,
-        " and GET ".join(paths)),
+        "Execution %d of the workflow is complete, but Sparkflows at %s has no results of it (404 to GET %s)."
+        % (execution, client.url, " and GET ".join(paths)),
     )
 
 

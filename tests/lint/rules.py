@@ -128,6 +128,7 @@ def _strings(value: Any) -> Iterator[str]:
         for inner in value:
             yield from _strings(inner)
 
+
 # A secret that is handed on as it is, or the text of a file that a module gets.
 HANDED_ON = re.compile(r"\{\{\s*(\w+)(?:\s*\|\s*default\([^()]*\))*\s*\}\}")
 FILE_TEXT = re.compile(r"\{\{\s*(lookup\('ansible\.builtin\.(?:file|template)', [^{}|]*\))\s*\}\}")

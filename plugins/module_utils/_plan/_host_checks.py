@@ -12,13 +12,16 @@ A reading is what the module C(mlflow_host_info) returns as C(host); what was no
 from __future__ import annotations
 
 import time
+import types
 import typing as t
 
 Reading = t.Mapping[str, t.Any]
 Settings = t.Mapping[str, t.Any]
 
 #: What each role was tried on: the major versions by distribution, or else by family.
-SYSTEMS: dict[str, tuple[str, ...]] = {"Debian": ("12", "13"), "Ubuntu": ("22", "24"), "RedHat": ("8", "9"), "Amazon": ("2023",)}
+SYSTEMS: t.Mapping[str, tuple[str, ...]] = types.MappingProxyType(
+    {"Debian": ("12", "13"), "Ubuntu": ("22", "24"), "RedHat": ("8", "9"), "Amazon": ("2023",)}
+)
 #: Docker's packages are in no repository of RHEL 8 that can be had today.
 SCORER_SYSTEMS = {**SYSTEMS, "RedHat": ("9",)}
 ARCHITECTURES = ("x86_64", "aarch64")

@@ -63,7 +63,7 @@ class Secrets:
         """Remember one more, as a token that was issued."""
         if not isinstance(secret, str) or len(secret.strip()) < _SHORTEST:
             return
-        for value in {secret, secret.strip()}:
+        for value in (secret, secret.strip()):
             data = value.encode("utf-8", "surrogateescape")
             self._found.update(
                 {

@@ -79,7 +79,6 @@ def test_texts_stay_texts(tree: Tree, task: str, expected: list[str]) -> None:
     assert all(part in sentence for part, sentence in zip(expected, found, strict=True))
 
 
-
 @pytest.mark.parametrize(
     ("task", "count"),
     [

@@ -61,7 +61,9 @@ def test_what_does_not_fit(options: dict[str, t.Any], sentences: list[str]) -> N
     assert problems(options, "x_") == sentences
 
 
-@pytest.mark.parametrize("url", ["http://[::1]:5000", "http://127.0.0.2:5000", "http://localhost.:5000", "http://[0:0:0:0:0:0:0:1]", "http://u:CANARY@127.0.0.1"])
+@pytest.mark.parametrize(
+    "url", ["http://[::1]:5000", "http://127.0.0.2:5000", "http://localhost.:5000", "http://[0:0:0:0:0:0:0:1]", "http://u:CANARY@127.0.0.1"]
+)
 def test_every_spelling_of_this_machine(url: str) -> None:
     (sentence,) = problems({"deploy_mode": "remote", "tracking_url": url, **SSH})
     assert sentence.startswith("The deploy mode remote contradicts the tracking_url ") and "CANARY" not in sentence

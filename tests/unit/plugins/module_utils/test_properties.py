@@ -110,7 +110,7 @@ def test_what_java_refuses_is_told_with_its_line(text: str) -> None:
 @pytest.mark.parametrize(
     "value",
     ["", " leading", "trailing ", "a=b:c", "#no comment", "back\\slash", "two\nlines",
-      "tab\t", "ümläut", "😀", "\\u0041", "\x85\x0b\f\x1c", "\x00", "\ud800", "end\\"],  # fmt: skip
+     "tab\t", "ümläut", "😀", "\\u0041", "\x85\x0b\f\x1c", "\x00", "\ud800", "end\\"],  # fmt: skip
 )
 @pytest.mark.parametrize("key", ["some key", "tab\tkey", "two\nlines", "a=b:c", "#x", "!y", "\x85\x0b\f", "back\\", "ü😀"])
 def test_what_is_written_is_read_again(key: str, value: str) -> None:

@@ -617,7 +617,7 @@ def test_file_type_that_the_server_does_not_know(make, repository, sparkflows_do
             "redirect",
             (
                 "Sparkflows at {url} sends GET {path} to its login page (302), so it does not accept the token. Check sparkflows_token, that"
-                    " the configuration module.enableTokenGeneration is true, and that"
+                " the configuration module.enableTokenGeneration is true, and that"
                 " fire.cors.enable=true and fire.security.csrf.enable=false in the server's conf/application.properties let tokens in."
             ),
         ),

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_settings as settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
@@ -464,7 +466,7 @@ def test_what_a_save_took_away():
     ],
 )  # fmt: skip
 def test_the_same_in_another_spelling(kind, one, other):
-    assert same(one, other, kind) and same(other, one, kind)
+    assert all(same(first, second, kind) for first, second in itertools.permutations((one, other)))
     assert alike_as(one, other) in KINDS
 
 

@@ -283,7 +283,7 @@ def test_a_status_that_is_not_known(run, status):
 
 
 @pytest.mark.parametrize("body", ["null", '""', "[]", '{"status": null}', '{"status": "error", "message": "no such thing"}', "true", "x" * 5000, "9" * 5000,
-"²"])
+                                  "²"])
 def test_an_answer_that_is_no_status(run, body):
     run.add()
     run.double.faults(answers=[{"answer": 200, "body": body, "path": "/api/v1/workflow-executions", "skip": 1}])
