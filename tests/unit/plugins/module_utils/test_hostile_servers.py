@@ -236,9 +236,9 @@ def test_json_that_is_hard_to_swallow(hostile: t.Callable[..., Hostile], body: s
 
 
 @pytest.mark.parametrize("body, content_type, text", [
-    (b"\xef\xbb\xbf{}", "", "{}"), ("ü".encode(), "text/plain; charset=iso-8859-1", "ü"), (b"\xfc", "application/json;charset=ISO-8859-1", "ü"), 
+    (b"\xef\xbb\xbf{}", "", "{}"), ("ü".encode(), "text/plain; charset=iso-8859-1", "ü"), (b"\xfc", "application/json;charset=ISO-8859-1", "ü"),
     (b"\xfc", "", "ü"),
-    ("ü".encode("utf-16"), "", "ü"), ("ü".encode("utf-32"), "", "ü"), (b"\x80", "text/plain; charset=windows-1252", "€"), 
+    ("ü".encode("utf-16"), "", "ü"), ("ü".encode("utf-32"), "", "ü"), (b"\x80", "text/plain; charset=windows-1252", "€"),
     (b"\xfc", "x; charset=nonsense", "ü"), (b"", "", ""),
 ])  # fmt: skip
 def test_decoding(body: bytes, content_type: str, text: str) -> None:

@@ -17,7 +17,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Clie
 @pytest.mark.parametrize("model, given, words", [
     ({"id": 4711}, {}, "has no model with the id 4711. Check model.id, and"), ({"name": "nobody"}, {}, "Check model.name, and"),
     ({"id": 0}, {}, "model.id is 0; it must be at least 1."), ({"id": 1}, {"model_max_mb": 0}, "model_max_mb is 0; it must be at least 1."),
-    ({"id": 1}, {"model_file_type": "a b"}, "model_file_type is 'a b'; expected"), 
+    ({"id": 1}, {"model_file_type": "a b"}, "model_file_type is 'a b'; expected"),
     ({"id": 1}, {"model_file_type": "mojo"}, "and give that as model_file_type."),
     ({"id": 1}, {"sparkflows_token": "a-wrong-token"}, "Check sparkflows_token, that"),
 ])  # fmt: skip

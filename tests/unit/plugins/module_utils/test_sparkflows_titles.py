@@ -133,10 +133,10 @@ def test_a_neighbour_alone_is_nobody(name: str, title: str) -> None:
 
 # Titles that leave open what is meant: they stand among the candidates.
 UNCLEAR = [
-    ("mlops_port", ("Fire MLOps Server URL",)), ("mlops_port", ("MLOps Port",)), ("mlops_host", ("MLOps Host",)), 
+    ("mlops_port", ("Fire MLOps Server URL",)), ("mlops_port", ("MLOps Port",)), ("mlops_host", ("MLOps Host",)),
     ("mlops_port", ("Fire MLOps Server URL", "MLOps Server Port")),
     ("ssh_user", ("SSH User", "User for SSH")), ("ssh_key_path", ("SSH Private Key",)), ("ssh_key_vault_reference", ("SSH Key Vault",)),
-    ("tracking_username", ("MLflow Login",)), ("tracking_password", ("MLflow Password", "Tracking Password")), 
+    ("tracking_username", ("MLflow Login",)), ("tracking_password", ("MLflow Password", "Tracking Password")),
     ("mlops_host", ("Fire MLOps Host", "Fire MLOps Host and Port")),
     ("ssh_host", ("SSH Server",)), ("tracking_username", ("User Tracking",)),
 ]  # fmt: skip

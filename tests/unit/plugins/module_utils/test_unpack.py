@@ -193,7 +193,7 @@ def test_paths_that_nobody_can_walk(tmp_path, name):
     assert unpacked(make_zip(tmp_path / "b.zip", "a/" * 99 + "b", "x" * 255), tmp_path / "other").joinpath("x" * 255).read_bytes() == b"x"
 
 
-@pytest.mark.parametrize(("mode", "cut", "patch"), [("w:gz", 25000, None), ("w:bz2", 25000, None), ("w:xz", 25000, None), ("w:bz2", None, 25000), 
+@pytest.mark.parametrize(("mode", "cut", "patch"), [("w:gz", 25000, None), ("w:bz2", 25000, None), ("w:xz", 25000, None), ("w:bz2", None, 25000),
                                                     ("w", 700, None)])
 def test_an_archive_that_is_cut_short_or_spoilt(tmp_path, mode, cut, patch):
     path = tmp_path / "a.tar"
