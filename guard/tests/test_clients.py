@@ -54,8 +54,11 @@ print(run.info.run_id)
 def used(request: pytest.FixtureRequest, serve: t.Callable[..., Tracking]) -> t.Tuple[Tracking, str]:
     """A server that MLflow's client has used, and the run that it left."""
     server = serve(proxied=request.param)
-    done = subprocess.run([sys.executable, "-c", CLIENT], env={"MLFLOW_TRACKING_URI": server.url, "PATH": "/usr/bin:/bin", "GIT_PYTHON_REFRESH": "quiet",
-                          "HOME": str(server.folder)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=str(server.folder), timeout=120, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", CLIENT],
+        env={"MLFLOW_TRACKING_URI": server.url, "PATH": "/usr/bin:/bin", "GIT_PYTHON_REFRESH": "quiet", "HOME": str(server.folder)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=str(server.folder), timeout=120, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
     return server, done.stdout.decode().split()[-1]
 

@@ -138,6 +138,8 @@ def test_a_module_that_it_leaves_is_not_there_at_the_next_start(host: Host, run:
     assert run("import os; open(os.path.expanduser('~/mlflow.py'), 'w').write('raise SystemExit(66)'); said = 1") == "1"
     assert run("import os; os.makedirs('../lib'); open('../argparse.py', 'w').write('raise SystemExit(66)'); said = 1") == "1"
     host.check_output("systemctl restart mlops-model@hostile.service")
+    # The agent looks at it now and then, and calls it ready until then.
+    eventually(lambda: host.run("curl --silent --fail --max-time 5 http://127.0.0.1:%s/ping", str(hostile["hostile"])).rc == 0, "it answers again", 300)
     eventually(lambda: agent(host, "/api/v1/deployments/hostile")[1]["state"] == "ready", "it is ready again", 300)
     assert run("import os; said = sorted(os.listdir('.'))").count("py") == 0
 
@@ -150,6 +152,8 @@ def test_its_pipe_does_not_hang_the_agent(host: Host, run: Any) -> None:
         assert agent(host, "/api/v1/deployments/hostile")[0] == 200
     assert host.check_output("systemctl show --property=MainPID --value mlops-agent.service") == pid
     host.check_output("systemctl restart mlops-model@hostile.service")
+    # The agent looks at it now and then, and calls it ready until then.
+    eventually(lambda: host.run("curl --silent --fail --max-time 5 http://127.0.0.1:%s/ping", str(hostile["hostile"])).rc == 0, "it answers again", 300)
     eventually(lambda: agent(host, "/api/v1/deployments/hostile")[1]["state"] == "ready", "it is ready again", 300)
 
 
