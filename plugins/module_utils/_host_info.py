@@ -26,6 +26,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils import _packages 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _requirements as requirements
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _tracking_database as tracking_database
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._url_answers import url_answers
 
 _MIB = 1024 * 1024
 _COMMAND_SECONDS = 30
@@ -381,84 +382,6 @@ def group_facts(name: str) -> dict[str, t.Any]:
         return {"exists": True, "gid": grp.getgrnam(name).gr_gid}
     except KeyError:
         return {"exists": False, "gid": None}
-
-
-def url_answers(wanted: t.Sequence[dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
-    """The status that each URL answers with, or a sentence that says why none came; all are asked at once."""
-    if not wanted:
-        return {}
-    import concurrent.futures  # takes a while to load, as does the import below
-
-    with concurrent.futures.ThreadPoolExecutor(max_workers=min(8, len(wanted))) as pool:
-        return dict(zip([item["url"] for item in wanted], pool.map(_awaited_answer, wanted)))
-
-
-def _awaited_answer(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
-    deadline = time.monotonic() + (wanted.get("wait") or 0)
-    while True:
-        answer = _answer(wanted)
-        well = answer["error"] is None and (answer["status"] or 0) < 400
-        if well or time.monotonic() >= deadline:
-            return answer
-        time.sleep(min(1, max(0, deadline - time.monotonic())))
-
-
-def _answer(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
-    import urllib.error
-    import urllib.parse
-
-    from ansible.module_utils import urls
-
-    try:
-        address = urllib.parse.urlsplit(wanted["url"])
-        if address.scheme == "tcp":
-            socket.create_connection((address.hostname, address.port), wanted["timeout"]).close()
-            return {"status": None, "error": None}
-        if wanted.get("certificate"):
-            return {"status": _pinned_status(wanted, address), "error": None}
-        with urls.open_url(
-            wanted["url"], timeout=wanted["timeout"], ca_path=wanted["ca_path"], validate_certs=wanted["validate_certs"], http_agent="sparkflows-mlops",
-            headers=_login(wanted), use_proxy=wanted.get("use_proxy", True) and not _own(address.hostname),
-        ) as response:  # fmt: skip
-            return {"status": response.getcode(), "error": None}
-    except urllib.error.HTTPError as error:
-        return {"status": error.code, "error": None}
-    except Exception as error:  # whatever the network or TLS library raises, the answer is that there is none
-        reason = re.sub(r"^\[Errno -?\d+\] ", "", str(getattr(error, "reason", None) or error)).rstrip(".")
-        return {"status": None, "error": "%s does not answer: %s." % (re.sub(r"(?<=://)[^/@]*@", "", wanted["url"]), reason)}
-
-
-def _own(name: str | None) -> bool:
-    """Whether a host asks itself, which no proxy of its environment could do for it."""
-    return name is not None and (name == "localhost" or name == "::1" or re.match(r"127(\.\d{1,3}){3}\Z", name) is not None)
-
-
-def _login(wanted: dict[str, t.Any]) -> dict[str, str]:
-    if wanted.get("username") is None:
-        return {}
-    import base64
-
-    pair = "%s:%s" % (wanted["username"], wanted["password"] or "")
-    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
-
-
-def _pinned_status(wanted: dict[str, t.Any], address: t.Any) -> int:
-    """The status of a server that has to show one certificate; nothing is sent to another."""
-    import http.client
-    import ssl
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_flags |= 0x80000  # ssl.VERIFY_X509_PARTIAL_CHAIN of Python 3.10: the certificate is trusted whoever issued it
-    context.load_verify_locations(cadata=ssl.DER_cert_to_PEM_cert(certificates.leaf(wanted["certificate"])))
-    connection = http.client.HTTPSConnection(address.hostname, address.port, timeout=wanted["timeout"], context=context)
-    try:
-        connection.request(
-            "GET", (address.path or "/") + ("?" + address.query if address.query else ""), headers={"User-Agent": "sparkflows-mlops", **_login(wanted)}
-        )
-        return connection.getresponse().status
-    finally:
-        connection.close()
 
 
 def _named(lookup: t.Callable[[int], t.Any], number: int) -> str:

@@ -37,6 +37,8 @@ def problem(answer: t.Mapping[str, t.Any], url: str, with_login: bool) -> str:
         cause = "A proxy on the way asks for a login of its own (407). Take the tracking server out of the host's proxy settings."
     elif status == 429:
         cause = "The tracking server answers no more for now (429), as after too many tries with a wrong password. Wait, and check %s." % variables
+    elif 300 <= status < 400:
+        cause = "It answers with a redirect (%d), as login pages do. Set sparkflows_tracking_url to the address of MLflow itself." % status
     elif status >= 500:
         cause = "What stands before the tracking server answers with status %d. Check that MLflow itself runs behind it." % status
     else:

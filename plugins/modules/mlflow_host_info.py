@@ -176,11 +176,12 @@ options:
         type: str
         required: true
       timeout:
-        description: How many seconds to wait.
+        description: How many seconds one try may take, however slowly the answer comes.
         type: int
         default: 5
       wait:
-        description: How many seconds to go on asking until a status below 400 comes, or the connection is accepted.
+        description: How many seconds to go on asking until a status below 400 comes, or 401, 403 or 407, which no waiting changes, or the
+          connection is accepted.
         type: int
         default: 0
       ca_path:

@@ -68,7 +68,7 @@ seconds:
 import re
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _service_wait as service_wait
-from ansible_collections.sparkflows.mlops.plugins.module_utils._host_info import url_answers
+from ansible_collections.sparkflows.mlops.plugins.module_utils._url_answers import url_answers
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 

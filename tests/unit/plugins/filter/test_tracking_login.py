@@ -25,6 +25,7 @@ def test_a_login_that_is_taken(status: int, with_login: bool) -> None:
         (403, True, False, "forbids access to this login (403)"),
         (407, True, False, "A proxy on the way asks for a login of its own (407)"),
         (429, True, False, "answers no more for now (429)"),
+        (302, True, False, "answers with a redirect (302), as login pages do. Set sparkflows_tracking_url to the address of MLflow itself."),
         (502, True, True, "answers with status 502. Check that MLflow itself runs"),
     ],
 )

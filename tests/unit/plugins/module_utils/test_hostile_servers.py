@@ -20,6 +20,7 @@ import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _http
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import decoded, parsed, retry_after, scrubbed, server_words, shown_location
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._url_answers import url_answers
 
 TIMEOUT = 0.6
 
@@ -98,6 +99,63 @@ PLACES = {
     "a refusal": (b"HTTP/1.1 500 No\r\nContent-Length: 100000\r\n\r\n", b" "),
     "a redirect": (b"HTTP/1.1 302 Found\r\nLocation: /", b"a"),
 }
+
+
+def asked(url: str, **given: t.Any) -> dict[str, t.Any]:
+    """What mlflow_host_info finds out of an address."""
+    return url_answers([{"url": url, "timeout": TIMEOUT, "ca_path": None, "validate_certs": True, "use_proxy": False, **given}])[url]
+
+
+@pytest.mark.parametrize("place", sorted(PLACES))
+def test_a_question_for_a_status_has_an_end(hostile: t.Callable[..., Hostile], place: str) -> None:
+    first, rest = PLACES[place]
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(first)
+        server.drip(connection, rest)
+
+    server = hostile(answer)
+    started = time.monotonic()
+    found = asked("http://127.0.0.1:%d/" % server.port)
+    assert time.monotonic() - started < 4 * TIMEOUT
+    if b"\r\n\r\n" in first:  # the body is not waited for
+        assert found == {"status": int(first.split()[1]), "error": None}
+    else:
+        assert found["status"] is None
+        assert found["error"] == "http://127.0.0.1:%d/ does not answer: within %g seconds there was no whole answer." % (server.port, TIMEOUT)
+
+
+def test_a_question_reads_no_body(hostile: t.Callable[..., Hostile]) -> None:
+    sent: list[int] = []
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n")
+        while not server.over.is_set():
+            sent.append(connection.send(b"x" * 65536))
+
+    server = hostile(answer)
+    assert asked("http://127.0.0.1:%d/" % server.port, timeout=10) == {"status": 302, "error": None}
+    # What fits into the buffers of the connections, each of which is closed at once.
+    assert sum(sent) < 64 * 1024 * 1024
+
+
+def test_a_redirect_takes_no_login_elsewhere(hostile: t.Callable[..., Hostile], http_server: t.Any) -> None:
+    http_server.route("GET", "/here", lambda request: 401 if request.headers.get("authorization") else 200)
+    location = ("Location: %s/here\r\n\r\n" % http_server.url).encode()
+    server = hostile(lambda connection: connection.sendall(b"HTTP/1.1 307 Away\r\nContent-Length: 0\r\n" + location))
+    assert asked("http://127.0.0.1:%d/" % server.port, timeout=10, username="me", password="x") == {"status": 200, "error": None}
+    http_server.route("GET", "/there", lambda request: (302, b"", {"Location": "/here"}))
+    assert asked(http_server.url + "/there", timeout=10, username="me", password="x")["status"] == 401
+    http_server.route("GET", "/file", lambda request: (302, b"", {"Location": "file:///etc/passwd"}))
+    assert asked(http_server.url + "/file", timeout=10)["status"] == 302
+
+
+@pytest.mark.parametrize("status", [401, 403, 407])
+def test_a_refusal_is_not_waited_for(http_server: t.Any, status: int) -> None:
+    http_server.route("GET", "/", status)
+    started = time.monotonic()
+    assert asked(http_server.url + "/", timeout=10, wait=60)["status"] == status
+    assert time.monotonic() - started < 30 and http_server.count("GET") == 1
 
 
 @pytest.mark.parametrize("place", sorted(PLACES))

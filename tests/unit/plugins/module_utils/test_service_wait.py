@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _host_info as host_info
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _service_wait as service_wait
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _url_answers
+from ansible_collections.sparkflows.mlops.plugins.module_utils._url_answers import url_answers
 
 RUNS = {"ActiveState": "active", "NRestarts": "0", "Result": "success", "ExecMainCode": "0", "ExecMainStatus": "0"}
 
@@ -71,8 +72,8 @@ def test_no_proxy_stands_between_a_host_and_itself(http_server, monkeypatch, nam
         monkeypatch.setenv(variable, "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "")
     http_server.route("GET", "/health", b"ok")
-    assert host_info._own(name)
+    assert _url_answers._own(name)
     url = http_server.url + "/health"
-    assert host_info.url_answers([{"url": url, "timeout": 5, "ca_path": None, "validate_certs": True}])[url] == {"status": 200, "error": None}
+    assert url_answers([{"url": url, "timeout": 5, "ca_path": None, "validate_certs": True}])[url] == {"status": 200, "error": None}
     other = "http://mlflow.example.com:%d/health" % http_server.port
-    assert "Connection refused" in host_info.url_answers([{"url": other, "timeout": 5, "ca_path": None, "validate_certs": True}])[other]["error"]
+    assert "Connection refused" in url_answers([{"url": other, "timeout": 5, "ca_path": None, "validate_certs": True}])[other]["error"]
