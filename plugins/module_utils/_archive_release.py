@@ -13,16 +13,19 @@ import hashlib
 import os
 import pwd
 import re
+import socket
 import tarfile
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _unpack
+from ansible_collections.sparkflows.mlops.plugins.module_utils._download import download, followed
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import (
     MARKER,
     Problem,
     Releases,
     digest_of,
+    free_bytes,
     megabytes,
     need_space,
     remove,
@@ -292,31 +295,38 @@ def _fetched(params: dict[str, t.Any], scratch: str) -> str:
 
     from ansible.module_utils import urls
 
-    try:
-        answer = urls.open_url(
-            params["src"],
+    def opened(place: str, home: bool) -> t.Any:
+        return urls.open_url(
+            place,
             timeout=params["timeout"],
             validate_certs=params["validate_certs"],
             ca_path=params["ca_path"],
             use_proxy=params["use_proxy"],
-            url_username=params["url_username"],
-            url_password=params["url_password"],
-            force_basic_auth=bool(params["url_username"]),
+            url_username=params["url_username"] if home else None,
+            url_password=params["url_password"] if home else None,
+            force_basic_auth=home and bool(params["url_username"]),
             http_agent="sparkflows-mlops",
+            follow_redirects="none",
+            decompress=False,
         )
-        with answer as response, open(path, "wb") as file:
+
+    def begun(response: t.Any) -> None:
+        need_space(scratch, int(response.headers.get("Content-Length") or 0), "Downloading %s" % label)
+
+    try:
+        with open(path, "wb") as file:
+            response = download(lambda: followed(opened, params["src"]), file, params["timeout"], free_bytes(scratch), begun)
             size = int(response.headers.get("Content-Length") or 0)
-            need_space(scratch, size, "Downloading %s" % label)
-            while True:
-                block = response.read(1 << 20)
-                if not block:
-                    break
-                file.write(block)
             if size and file.tell() != size:
                 raise Problem("%s broke off after %d of %d bytes. Try again." % (label, file.tell(), size))
     except urllib.error.HTTPError as error:
         hint = "Check the user name and password." if error.code in (401, 403, 407) else "Check the address."
         raise Problem("%s answered %d %s. %s" % (label, error.code, error.reason, hint)) from None
+    except socket.timeout:
+        raise Problem(
+            "%s could not be fetched: the server is silent, or sends too little, for more than %d seconds. Check the way to it, or raise timeout."
+            % (label, params["timeout"])
+        ) from None
     except (OSError, http.client.HTTPException, urls.ConnectionError, ValueError) as error:  # OSError: URLError and TLS too
         reason = getattr(error, "reason", None) or error
         raise Problem(

@@ -37,11 +37,10 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import (
     unzipped,
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._deadlines import Clock, within
+from ansible_collections.sparkflows.mlops.plugins.module_utils._download import MIN_BYTES_PER_SECOND
 
 #: An answer beyond this many bytes is refused instead of filling the memory of the host.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
-#: A download may take longer than ``timeout`` as long as it brings this many bytes a second.
-MIN_BYTES_PER_SECOND = 10000
 #: What a server may ask for with Retry-After, in seconds, and get.
 MAX_PAUSE = 60.0
 

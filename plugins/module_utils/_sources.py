@@ -12,7 +12,9 @@ Whatever may carry credentials goes to the installers through their environment,
 from __future__ import annotations
 
 import configparser
+import functools
 import html
+import io
 import os
 import re
 import shutil
@@ -21,9 +23,14 @@ import typing as t
 import urllib.parse
 import zipfile
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._download import download, followed
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, digest_of, make_folder, remove
 from ansible_collections.sparkflows.mlops.plugins.module_utils._requirements import Pin
 
+# Seconds that a server may be silent, and bytes; a wheel of uv has about 25 MiB.
+_TIMEOUT = 60
+_MOST_PAGE = 16 << 20
+_MOST_WHEEL = 256 << 20
 _PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 #: The bundles of Debian's and of Red Hat's ca-certificates, which hold a site's own CA once it was added to the system.
 _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
@@ -238,8 +245,8 @@ def fetch_uv(wanted: Sources, pin: Pin, path: str) -> None:
         try:
             address = _linked(wanted, page, fitting)
             if address:
-                with _opened(wanted, address) as response, open(scratch, "wb") as file:
-                    shutil.copyfileobj(response, file, 1 << 20)
+                with open(scratch, "wb") as file:
+                    download(functools.partial(_opened, wanted, address), file, _TIMEOUT, _MOST_WHEEL)
                 _extract_uv(scratch, pin, path)
                 return
             seen.append(hide_credentials(page))
@@ -261,23 +268,27 @@ def _opened(wanted: Sources, address: str) -> t.Any:
     """Open a URL as pip would: with the proxies, the CA bundle and the trusted hosts of `wanted`."""
     from ansible.module_utils import urls
 
-    parts = urllib.parse.urlsplit(address)
-    trusted = {parts.hostname, "%s:%s" % (parts.hostname, parts.port)} & set(wanted.trusted_hosts)
-    return urls.open_url(
-        address,
-        timeout=60,
-        validate_certs=not trusted,
-        ca_path=wanted.ca_bundle,
-        force_basic_auth="@" in parts.netloc,
-        http_agent="sparkflows-mlops",
-    )
+    def opened(place: str, dummy: bool) -> t.Any:
+        parts = urllib.parse.urlsplit(place)
+        return urls.open_url(
+            place,
+            timeout=_TIMEOUT,
+            validate_certs=not {parts.hostname, "%s:%s" % (parts.hostname, parts.port)} & set(wanted.trusted_hosts),
+            ca_path=wanted.ca_bundle,
+            force_basic_auth="@" in parts.netloc,
+            http_agent="sparkflows-mlops",
+            follow_redirects="none",
+            decompress=False,
+        )
+
+    return followed(opened, address)
 
 
 def _linked(wanted: Sources, page: str, fitting: t.Pattern[str]) -> str | None:
     """The address of the first file of a link page whose name fits."""
-    with _opened(wanted, page) as response:
-        text = response.read().decode("utf-8", "replace")
-        base = response.geturl()
+    body = io.BytesIO()
+    base = download(functools.partial(_opened, wanted, page), body, _TIMEOUT, _MOST_PAGE).geturl()
+    text = body.getvalue().decode("utf-8", "replace")
     for link in re.findall(r"""<a\b[^>]*\bhref\s*=\s*["']([^"']+)["']""", text, re.I):
         address = urllib.parse.urljoin(base, html.unescape(link)).split("#")[0]
         if fitting.match(urllib.parse.unquote(address.rsplit("/", 1)[-1])):

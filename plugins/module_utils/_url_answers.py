@@ -17,11 +17,10 @@ import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _certificates as certificates
 from ansible_collections.sparkflows.mlops.plugins.module_utils._deadlines import Clock, within
+from ansible_collections.sparkflows.mlops.plugins.module_utils._download import followed
 
 # What asks for a login, or refuses one; asking again would not change it, and might lock the login.
 _REFUSALS = (401, 403, 407)
-_REDIRECTS = (301, 302, 303, 307, 308)
-_MOST_REDIRECTS = 5
 
 
 def url_answers(wanted: t.Sequence[dict[str, t.Any]]) -> dict[str, dict[str, t.Any]]:
@@ -56,6 +55,7 @@ def _answer(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def _status(wanted: dict[str, t.Any]) -> int | None:
     """The status that an address answers with; None of one for which a connection is all that is asked."""
+    import urllib.error
     import urllib.parse
 
     address = urllib.parse.urlsplit(wanted["url"])
@@ -64,34 +64,24 @@ def _status(wanted: dict[str, t.Any]) -> int | None:
         return None
     if wanted.get("certificate"):
         return _pinned_status(wanted, address)
-    url, login = wanted["url"], _login(wanted)
-    for dummy in range(_MOST_REDIRECTS):
-        status, place = _head(wanted, url, login)
-        target = urllib.parse.urljoin(url, place)
-        if status not in _REDIRECTS or not re.match(r"https?://", target):
-            break
-        if urllib.parse.urlsplit(target)[:2] != urllib.parse.urlsplit(url)[:2]:
-            login = {}
-        url = target
-    return status
+    try:
+        with followed(lambda place, home: _opened(wanted, place, home), wanted["url"]) as response:
+            return t.cast(int, response.getcode())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
 
 
-def _head(wanted: dict[str, t.Any], url: str, login: dict[str, str]) -> tuple[int, str]:
-    """The status of one answer, and the place that it points to. urllib would read the body of a redirect, however long it is."""
-    import urllib.error
+def _opened(wanted: dict[str, t.Any], url: str, home: bool) -> t.Any:
     import urllib.parse
 
     from ansible.module_utils import urls
 
-    try:
-        with urls.open_url(
-            url, timeout=wanted["timeout"], ca_path=wanted["ca_path"], validate_certs=wanted["validate_certs"], http_agent="sparkflows-mlops", headers=login,
-            use_proxy=wanted.get("use_proxy", True) and not _own(urllib.parse.urlsplit(url).hostname), follow_redirects="none", use_netrc=False,
-        ) as response:  # fmt: skip
-            return response.getcode(), ""
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.headers.get("Location") or ""
+    return urls.open_url(
+        url, timeout=wanted["timeout"], ca_path=wanted["ca_path"], validate_certs=wanted["validate_certs"], http_agent="sparkflows-mlops",
+        headers=_login(wanted) if home else {}, use_proxy=wanted.get("use_proxy", True) and not _own(urllib.parse.urlsplit(url).hostname),
+        follow_redirects="none", use_netrc=False,
+    )  # fmt: skip
 
 
 def _own(name: str | None) -> bool:

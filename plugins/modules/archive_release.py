@@ -123,7 +123,7 @@ options:
     default: true
   timeout:
     description:
-      - How many seconds the server may stay silent.
+      - How many seconds the server may stay silent, or send less than 10000 bytes a second.
     type: int
     default: 60
   url_username:

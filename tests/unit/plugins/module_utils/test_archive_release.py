@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import os
 import signal
+import socket
 import tarfile
+import threading
 import time
 from pathlib import Path
 
@@ -338,6 +341,31 @@ class TestDownload:
         http_server.route("GET", "/a", (200, b"abc", {"Content-Length": "300"}))
         with pytest.raises(Problem, match="broke off after 3 of 300 bytes"):
             make(src=http_server.url + "/a", sha256="0" * 64, timeout=1)
+
+    def test_a_server_that_drips(self, make):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            over = threading.Event()
+
+            def serve():
+                with contextlib.suppress(OSError), listener.accept()[0] as connection:
+                    connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                    while not over.wait(0.2):
+                        connection.sendall(b"x")
+
+            threading.Thread(target=serve, daemon=True).start()
+            started = time.monotonic()
+            with pytest.raises(Problem, match="the server is silent, or sends too little, for more than 1 seconds"):
+                make(src="http://127.0.0.1:%d/a" % listener.getsockname()[1], sha256="0" * 64, timeout=1)
+            over.set()
+            assert time.monotonic() - started < 10
+
+    def test_no_password_for_another_server(self, tmp_path, make, http_server):
+        archive = make_archive(tmp_path / "a.tar.gz")
+        body = Path(archive["src"]).read_bytes()
+        http_server.route("GET", "/a", lambda request: 401 if request.headers.get("authorization") is None else (302, b"", {"Location": other}))
+        http_server.route("GET", "/b", lambda request: body if request.headers.get("authorization") is None else 403)
+        other = http_server.url.replace("127.0.0.1", "localhost") + "/b"
+        assert make(src=http_server.url + "/a", sha256=archive["sha256"], url_username="me", url_password="canary")["changed"] is True
 
     def test_file_url(self, tmp_path, make):
         archive = make_archive(tmp_path / "a.tar.gz")

@@ -14,12 +14,17 @@ import socket
 import threading
 import time
 import typing as t
+import urllib.error
 import urllib.parse
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _http
+from ansible.module_utils import urls
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _http, _sources
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import decoded, parsed, retry_after, scrubbed, server_words, shown_location
+from ansible_collections.sparkflows.mlops.plugins.module_utils._download import TooLarge, download, followed
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._requirements import Pin
 from ansible_collections.sparkflows.mlops.plugins.module_utils._url_answers import url_answers
 
 TIMEOUT = 0.6
@@ -148,6 +153,64 @@ def test_a_redirect_takes_no_login_elsewhere(hostile: t.Callable[..., Hostile], 
     assert asked(http_server.url + "/there", timeout=10, username="me", password="x")["status"] == 401
     http_server.route("GET", "/file", lambda request: (302, b"", {"Location": "file:///etc/passwd"}))
     assert asked(http_server.url + "/file", timeout=10)["status"] == 302
+
+
+@pytest.mark.parametrize("place", sorted(PLACES))
+def test_a_download_has_an_end(hostile: t.Callable[..., Hostile], tmp_path: t.Any, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    first, rest = PLACES[place]
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(first)
+        server.drip(connection, rest)
+
+    server = hostile(answer)
+    monkeypatch.setattr(_sources, "_TIMEOUT", TIMEOUT)
+    options = {"index_url": "http://127.0.0.1:%d" % server.port, "extra_index_urls": [], "find_links": [], "offline": False, "ca_bundle": None}
+    wanted = _sources.sources(options, {"PIP_CONFIG_FILE": "/dev/null"})
+    started = time.monotonic()
+    with pytest.raises(Problem, match="was found neither in find_links nor in an index"):
+        _sources.fetch_uv(wanted, Pin("uv", "9.9.9", (), 1), str(tmp_path / "uv"))
+    assert time.monotonic() - started < 4 * TIMEOUT
+
+
+def opener(url: str) -> t.Callable[[], t.Any]:
+    return lambda: followed(lambda place, home: urls.open_url(place, follow_redirects="none", timeout=TIMEOUT), url)
+
+
+def test_a_download_that_gets_on_is_let_go_on(hostile: t.Callable[..., Hostile]) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        for dummy in range(12):
+            connection.sendall(b"x" * 10000)
+            server.over.wait(TIMEOUT / 6)
+
+    server = hostile(answer)
+    file = io.BytesIO()
+    download(opener("http://127.0.0.1:%d/" % server.port), file, TIMEOUT, 1 << 20)
+    assert file.tell() == 120000
+
+
+@pytest.mark.parametrize("framing", [b"\r\n", b"Transfer-Encoding: chunked\r\n\r\nffffffffffff\r\n", b"Content-Length: 99999999999999\r\n\r\n"])
+def test_a_download_without_end(hostile: t.Callable[..., Hostile], framing: bytes) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n" + framing)
+        while not server.over.is_set():
+            connection.sendall(b"x" * 65536)
+
+    server = hostile(answer)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    file = io.BytesIO()
+    with pytest.raises(TooLarge, match="it is larger than 4 MiB"):
+        download(opener("http://127.0.0.1:%d/" % server.port), file, 30, 4 << 20)
+    assert file.tell() <= 4 << 20
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
+def test_redirects_have_an_end(http_server: t.Any) -> None:
+    http_server.route("GET", "/a", lambda request: (302, b"", {"Location": "/a"}))
+    with pytest.raises(urllib.error.HTTPError, match="302"):
+        download(opener(http_server.url + "/a"), io.BytesIO(), 30, 100)
+    assert http_server.count("GET") == 6
 
 
 @pytest.mark.parametrize("status", [401, 403, 407])
