@@ -17,14 +17,23 @@ from testinfra.host import Host
 PYTHON = "/opt/sparkflows/stack/current/bin/python"
 AS_MLFLOW = "cd /tmp && runuser -u mlflow -- env HOME=/tmp GIT_PYTHON_REFRESH=quiet MLFLOW_TRACKING_URI=http://127.0.0.1:5000"
 
-# A model is code: this one runs what it is given to predict, and says what came out.
-SHELL = """
+# A model is code: this one runs code when its pickle is loaded, and later what it is given to predict, and says what came out.
+WHERE = "'%d %s' % (os.getuid(), os.readlink('/proc/self/ns/mnt'))"
+SHELL = f"""
 import mlflow
+AT_LOAD = '''import os
+os.environ['AT_LOAD'] = {WHERE}
+print('LOADED' '-BY-%d' % os.getuid(), flush=True)'''
+class Trap:
+    def __reduce__(self):
+        return exec, (AT_LOAD,)
 class Shell(mlflow.pyfunc.PythonModel):
+    def __init__(self):
+        self.trap = Trap()
     def predict(self, context, model_input):
         found = []
         for code in model_input.iloc[:, 0]:
-            names = {}
+            names = {{}}
             try:
                 exec(code, names)
                 found.append(str(names.get("said")))
@@ -104,6 +113,15 @@ def test_it_reads_and_writes_nothing_of_others(run: Any, path: str) -> None:
     assert run(f"said = open({path!r}).read()") in refused
     assert run(f"open({path!r}, 'a')") in refused
     assert run(f"open({path + '/left'!r}, 'w')") in refused
+
+
+def test_code_in_its_pickle_runs_where_it_predicts(host: Host, run: Any, hostile: dict[str, int]) -> None:
+    """CVE-2024-37052 to -37060: loading a model runs what is in it. It is loaded nowhere but in its own unit, which the other tests look out of."""
+    users = {f"mlops-model@{name}.service": main_process(host, name)["UID"] for name in hostile}
+    assert run("import os; said = os.environ['AT_LOAD']") == run(f"import os; said = {WHERE}")
+    printed = host.check_output("journalctl --no-pager --quiet --output=json --output-fields=_SYSTEMD_UNIT,MESSAGE | grep -E 'LOADED-BY-[0-9]+'")
+    loaded = [json.loads(line) for line in printed.splitlines()]
+    assert {(line["_SYSTEMD_UNIT"], line["MESSAGE"]) for line in loaded} == {(unit, f"LOADED-BY-{user}") for unit, user in users.items()}
 
 
 def test_it_sees_no_users_of_the_host(run: Any) -> None:
