@@ -104,6 +104,34 @@ def test_endless_numbers_and_depths(guarded: Tracking) -> None:
     alive(guarded)
 
 
+@pytest.mark.parametrize(
+    "filter_",
+    ["--\n" * 1300, "/**/" * 900, "#\n" * 1900, "a." * 30000, "(a," * 20000, "metrics.a > 1 -- x", "x" * 60000],
+    ids=["comments", "long comments", "hashes", "names", "parentheses", "a comment", "a long name"],
+)
+def test_a_search_takes_no_time(guarded: Tracking, filter_: str) -> None:
+    """CVE-2026-54284, CVE-2026-71491: sqlparse 0.4.4 takes time with the square of a filter's length."""
+    client = guarded.client()
+    started = time.monotonic()
+    client.call("runs/search", experiment_ids=["0"], filter=filter_)
+    client.call("runs/search", experiment_ids=["0"], order_by=[filter_])
+    client.call("registered-models/search", filter=filter_)
+    assert set(client.statuses) <= {400, 404, 405}
+    assert time.monotonic() - started < 10
+
+
+def test_a_search_with_many_orders_is_refused_unread(guarded: Tracking) -> None:
+    request = b"POST " + API.encode() + b"runs/search HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 65537\r\n\r\n"
+    assert b" 413 " in raw(guarded, request)
+
+
+def test_searches_work(guarded: Tracking) -> None:
+    client = guarded.client()
+    wanted = "tags.`a#b` = 'x -- y' and metrics.a > 1 and params.\"/*\" = '" + "z" * 3000 + "'"
+    client.call("runs/search", experiment_ids=[str(number) for number in range(5000)], filter=wanted, order_by=["metrics.a DESC", "attribute.start_time"])
+    assert client.statuses == [200], client.heard
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonx"])
 def test_pages_of_others_change_nothing(guarded: Tracking, kind: str) -> None:
     """CVE-2023-43472: a browser sends such a request for any page, and asks nobody."""

@@ -7,6 +7,7 @@ MLflow 1.30.1 takes almost any `source` and `artifact_location` and opens what t
 
 - `uris` decides which of them may be recorded, and which the server itself may open;
 - `stores` puts these decisions where MLflow reads and writes: no route and no encoding leads past them;
+- `filters` bounds what searches may cost;
 - `requests` refuses what no client sends before MLflow sees it;
-- `gunicorn.conf.py` brings both into each worker of `mlflow server`.
+- `gunicorn.conf.py` brings them into each worker of `mlflow server`.
 """

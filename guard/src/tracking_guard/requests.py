@@ -17,6 +17,8 @@ Answer = t.Iterable[bytes]
 
 # MLflow itself takes no batch of more than a million bytes; other requests hold names, tags and a model's signature.
 BODY_LIMIT = 4 * 1024 * 1024
+# A search names experiments, a filter and orders, each of which sqlparse has to read.
+SEARCH_LIMIT = 64 * 1024
 # Artifacts may be of any size.
 _ARTIFACTS = re.compile(r".*/mlflow-artifacts/artifacts/.")
 # Python before 3.7.14 takes minutes to read a number of a million digits: CVE-2020-10735.
@@ -84,13 +86,14 @@ def _judge_body(environ: Environ) -> t.Optional[t.Tuple[int, str]]:
         return 415, "Bodies in parts are not taken here; MLflow's clients send JSON."
     if environ["REQUEST_METHOD"] in ("GET", "HEAD", "DELETE", "OPTIONS") or _ARTIFACTS.match(environ.get("PATH_INFO", "")):
         return None
+    limit = SEARCH_LIMIT if environ.get("PATH_INFO", "").endswith("/search") else BODY_LIMIT
     length = environ.get("CONTENT_LENGTH")
-    if length and int(length) > BODY_LIMIT:
-        return 413, "The body has %s bytes, and at most %d are taken." % (length, BODY_LIMIT)
+    if length and int(length) > limit:
+        return 413, "The body has %s bytes, and at most %d are taken." % (length, limit)
     chunked = "HTTP_TRANSFER_ENCODING" in environ
-    body = environ["wsgi.input"].read(BODY_LIMIT + 1 if chunked else int(length or 0))
-    if len(body) > BODY_LIMIT:
-        return 413, "The body has more than the %d bytes that are taken." % BODY_LIMIT
+    body = environ["wsgi.input"].read(limit + 1 if chunked else int(length or 0))
+    if len(body) > limit:
+        return 413, "The body has more than the %d bytes that are taken." % limit
     if _ENDLESS_NUMBER.search(body):
         return 400, "The body holds a number of more than 4300 digits."
     environ["wsgi.input"] = io.BytesIO(body)

@@ -15,6 +15,7 @@ import os
 import shutil
 import typing as t
 
+import sqlparse
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.server import handlers
@@ -25,7 +26,7 @@ from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as ModelRegistryStore
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
 
-from . import uris
+from . import filters, uris
 
 F = t.TypeVar("F", bound=t.Callable[..., t.Any])
 
@@ -51,6 +52,7 @@ def install(places: uris.Places) -> None:
     registry = artifact_repository_registry._artifact_repository_registry
     for scheme, kind in list(registry._registry.items()):
         registry.register(scheme, _confined(kind, places))
+    sqlparse.parse = filters.bounded(sqlparse.parse)
     # MLflow turns an error of these two into a response, which the caller takes for a repository or a list and so answers 500.
     for name in ("_get_artifact_repo", "_list_artifacts_for_proxied_run_artifact_root"):
         function = getattr(handlers, name)
