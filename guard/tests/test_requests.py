@@ -125,6 +125,14 @@ def test_a_search_with_many_orders_is_refused_unread(guarded: Tracking) -> None:
     assert b" 413 " in raw(guarded, request)
 
 
+def test_no_model_has_the_name_of_another(guarded: Tracking) -> None:
+    """CVE-2024-3099: a name that is another one in percent-encoding."""
+    client = guarded.client()
+    for name, status in (("twin", 200), ("tw%69n", 400), ("tw%2569n", 400), ("50% off", 200)):
+        client.call("registered-models/create", name=name)
+        assert client.statuses[-1] == status, name
+
+
 def test_searches_work(guarded: Tracking) -> None:
     client = guarded.client()
     wanted = "tags.`a#b` = 'x -- y' and metrics.a > 1 and params.\"/*\" = '" + "z" * 3000 + "'"

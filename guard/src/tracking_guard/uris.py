@@ -51,12 +51,15 @@ def check_model_name(name: str) -> None:
     """Refuse the name of a registered model that reads as a path to another folder.
 
     Raises:
-        Refused: it is absolute, holds `..` as a segment, a backslash or a control character.
+        Refused: it is absolute, holds `..` as a segment, a backslash or a control character, or reads as another name once it is decoded.
     """
     try:
         check_path(name)
     except Refused:
         raise Refused("The model's name %r can't be used: it reads as a path. Use letters, digits, spaces, '-', '_' and '.'." % name) from None
+    # Two models would go by one name where a URL is decoded once more: CVE-2024-3099.
+    if unquote(name) != name:
+        raise Refused("The model's name %r can't be used: in a URL it reads as %r." % (name, unquote(name)))
 
 
 def check_link(link: str) -> None:
