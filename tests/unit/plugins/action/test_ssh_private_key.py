@@ -127,7 +127,7 @@ def test_wrong_options(run_module):
         ({"path": "/x"}, "missing required arguments: dest"),
         ({"path": "/x", "dest": "/y", "pth": "z"}, "Unsupported parameters for (sparkflows.mlops.ssh_private_key) module: pth."),
         ({"path": "/x", "dest": "/y", "content": "z"}, "Unsupported parameters for (sparkflows.mlops.ssh_private_key) module: content."),
-        ({"path": "/x", "dest": "/y", "source": "tape"}, "value of source must be one of: disk, aws_secretsmanager"),
+        ({"path": "/x", "dest": "/y", "source": "tape"}, "value of source must be one of: disk, value, aws_secretsmanager"),
         ({"path": "/x", "dest": "/y", "min_rsa_bits": 1}, "min_rsa_bits is 1; it must be between 1024 and 16384."),
         ({"dest": "/y"}, "source is disk, which needs path. Set it."),
     ):
