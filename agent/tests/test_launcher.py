@@ -225,6 +225,21 @@ def test_addresses_that_stay_open_are_said(tmp_path, capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("given, hosts", [
+    ({}, "127.0.0.1,::1,localhost"),
+    ({"no_proxy": "mirror, 127.0.0.1"}, "mirror,127.0.0.1,::1,localhost"),
+    ({"NO_PROXY": "*"}, "*"),
+])
+def test_no_proxy_stands_between_the_host_and_itself(given, hosts):
+    assert serve_model.without_proxy(given) == {"no_proxy": hosts, "NO_PROXY": hosts}
+    proxied = dict(given, http_proxy="http://127.0.0.1:9", **serve_model.without_proxy(given))
+    called = subprocess.run(
+        [sys.executable, "-c", "import requests.utils as u; print(u.get_environ_proxies('http://127.0.0.1:5060/api'))"],
+        env=proxied, stdout=subprocess.PIPE, check=True,
+    )
+    assert called.stdout.strip() == b"{}"
+
+
 def test_h2o(launcher):
     launcher.write("jdk/bin/java", "")
     os.chmod(launcher.path("jdk/bin/java"), 0o755)

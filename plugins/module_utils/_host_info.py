@@ -84,6 +84,7 @@ def read(params: dict[str, t.Any]) -> dict[str, t.Any]:
         "service_manager": service_manager(),
         "selinux": selinux(),
         "fips": _text("/proc/sys/crypto/fips_enabled").strip() == "1",
+        "ipv6": ipv6(),
         "memory_mb": memory_mb(),
         "cgroup_version": 2 if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else 1,
         "disks": {path: disk(path) for path in params["paths"]},
@@ -130,6 +131,16 @@ def service_manager() -> str:
 def selinux() -> str:
     """`enforcing`, `permissive` or `disabled`."""
     return {"1": "enforcing", "0": "permissive"}.get(_text("/sys/fs/selinux/enforce").strip(), "disabled")
+
+
+def ipv6() -> bool:
+    """Whether a program may listen on all IPv6 addresses: the kernel may have none, and a filter may keep a service from them."""
+    try:
+        with contextlib.closing(socket.socket(socket.AF_INET6, socket.SOCK_STREAM)) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return False
+    return True
 
 
 def memory_mb() -> dict[str, int]:
@@ -345,6 +356,7 @@ def file_facts(path: str, content: str | None, contains: t.Sequence[str] = ()) -
             "size": None,
             "mtime": None,
             "target": None,
+            "leads_to": [],
             "matches": None if wanted is None else False,
             "entries": None,
             "contains": dict.fromkeys(contains, False),
@@ -363,10 +375,22 @@ def file_facts(path: str, content: str | None, contains: t.Sequence[str] = ()) -
         "size": status.st_size,
         "mtime": status.st_mtime,
         "target": os.readlink(path) if kind == "link" else None,
+        "leads_to": leads_to(path),
         "matches": matches,
         "entries": len(os.listdir(path)) if kind == "directory" and os.access(path, os.R_OK) else None,
         "contains": {text: kind == "file" and text in held for text in contains},
     }
+
+
+def leads_to(path: str) -> list[str]:
+    """The absolute paths that the links at a path name, one after the other, and at last the real one; none where a path is its own."""
+    seen = [path]
+    while os.path.islink(seen[-1]):
+        further = os.path.normpath(os.path.join(os.path.dirname(seen[-1]), os.readlink(seen[-1])))
+        if further in seen:  # a loop
+            break
+        seen.append(further)
+    return [further for further in dict.fromkeys(seen + [os.path.realpath(path)]) if further != path]
 
 
 def user_facts(name: str) -> dict[str, t.Any]:

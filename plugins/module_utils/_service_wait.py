@@ -17,7 +17,8 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands 
 RESTARTS = 3
 _INTERVAL = 0.5
 _JOURNAL_BYTES = 20000
-_PROPERTIES = ("ActiveState", "NRestarts", "Result", "ExecMainCode", "ExecMainStatus")
+_EXIT = ("Result", "ExecMainCode", "ExecMainStatus")
+_PROPERTIES = ("ActiveState", "NRestarts", *_EXIT)
 
 #: What systemd's own exit statuses mean (systemd.exec(5), "Process Exit Codes"), where a setting of a unit or of the host is at fault.
 _STATUSES = {
@@ -66,6 +67,8 @@ def failure(unit: str, state: dict[str, str], restarts: int, seconds: float) -> 
     status = state.get("ExecMainStatus", "")
     if status in _STATUSES:
         cause = _STATUSES[status]
+    elif state.get("ExecMainCode") == "0":
+        cause = "systemd does not say how it ended"
     elif state.get("ExecMainCode") in ("2", "3"):  # CLD_KILLED and CLD_DUMPED of waitid(2)
         cause = "signal %s ended it" % status
     elif state.get("Result") not in (None, "", "success", "exit-code"):
@@ -84,13 +87,17 @@ def wait(unit: str, answer: t.Callable[[], str | None], timeout: float, state: t
     """
     started = time.monotonic()
     first = int(state(unit).get("NRestarts") or 0)
+    exit_seen: dict[str, str] = {}
     while True:
         said = answer()
         seconds = time.monotonic() - started
         if said is None:
             return Waited(True, "", seconds)
         now = state(unit)
-        reason = failure(unit, now, first, seconds)
+        if now.get("ExecMainCode") not in (None, "", "0"):
+            exit_seen = {name: now.get(name, "") for name in _EXIT}
+        # In the moment after a restart systemd has nothing to say of how the process before it ended.
+        reason = failure(unit, {**now, **exit_seen}, first, seconds)
         if reason:
             return Waited(False, reason, seconds)
         if seconds >= timeout:

@@ -273,6 +273,11 @@ host:
       returned: success
       type: bool
       sample: false
+    ipv6:
+      description: Whether a program may listen on all IPv6 addresses. The kernel may have none, or a filter may refuse them.
+      returned: success
+      type: bool
+      sample: true
     memory_mb:
       description: Memory in MiB, total and available. In a container it is no more than the container may use.
       returned: success
@@ -336,7 +341,8 @@ host:
       sample: {"5000": {address: 127.0.0.1, pid: 812, process: gunicorn, unit: mlflow-server.service}, "8086": null}
     files:
       description:
-        - For each of O(files) what is there. A link is described itself, with its target.
+        - For each of O(files) what is there. A link is described itself, with its target. C(leads_to) are the absolute paths that links name,
+          one after the other, and at last the real path; it is empty for a path that is its own.
         - C(kind) is V(file), V(directory), V(link) or V(other); C(mtime) is in seconds since the epoch.
         - C(matches) says whether the file holds exactly O(files[].content), and is null when none was given. C(contains) says it of each of
           O(files[].contains). C(entries) is the number of things in a folder.
@@ -352,6 +358,7 @@ host:
           size: 120
           mtime: 1765432000.5
           target: null
+          leads_to: []
           matches: true
           entries: null
           contains: {}

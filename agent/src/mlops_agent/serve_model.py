@@ -80,6 +80,7 @@ def serve(config, name):
     warn_of_open_addresses(os.environ.get("MLOPS_MODEL_DENIED_ADDRESSES", ""))
     cache = os.path.join(config.cache_directory, name)
     work = fresh_directory(os.path.join(cache, WORK))
+    os.environ.update(without_proxy(os.environ))
     environment = base_environment(os.environ, config, stack, work)
     model = cached_model(cache, spec.artifact_key()) or fetch(config, spec, cache)
     described = read_mlmodel(model)
@@ -97,6 +98,22 @@ def warn_of_open_addresses(denied, controllers="/sys/fs/cgroup/cgroup.controller
     """Say when the addresses that the unit denies are open all the same, which systemd says once and to nobody."""
     if denied and not os.path.exists(controllers):
         print("This host has no cgroup version 2, so the model can talk to {} although it should not.".format(denied), flush=True)
+
+
+#: What this host is called by itself.
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def without_proxy(given):
+    """The variables with which no proxy of an environment stands between the host and itself, for the tracking server may be here.
+
+    Programs read one spelling or the other.
+    """
+    named = given.get("no_proxy") or given.get("NO_PROXY") or ""
+    hosts = [host.strip() for host in named.split(",") if host.strip()]
+    # A star means all, and only by itself.
+    text = "*" if "*" in hosts else ",".join(hosts + [host for host in LOOPBACK if host not in hosts])
+    return {"no_proxy": text, "NO_PROXY": text}
 
 
 def fresh_directory(path):

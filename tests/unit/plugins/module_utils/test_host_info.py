@@ -36,8 +36,25 @@ def test_without_options():
     assert 0 < host["memory_mb"]["available"] <= host["memory_mb"]["total"]
     assert host["cgroup_version"] in (1, 2)
     assert isinstance(host["fips"], bool)
+    assert host["ipv6"] is listens_on_ipv6()
     assert host["selinux"] in ("enforcing", "permissive", "disabled")
     assert (host["jdk"], host["python"], host["distributions"], host["units"], host["ports"]) == (None, None, None, {}, {})
+
+
+def listens_on_ipv6():
+    try:
+        socket.create_server(("::", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_no_ipv6_where_the_kernel_refuses_it(monkeypatch):
+    def refuse(*_arguments):
+        raise OSError(97, "Address family not supported by protocol")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    assert host_info.ipv6() is False
 
 
 def test_it_is_quick():
@@ -92,11 +109,26 @@ class TestFiles:
         assert [found[str(path)]["kind"] for path in paths] == ["file", "link", "link", "directory", None, None]
         assert found[str(file)] == {
             "exists": True, "kind": "file", "mode": "0640", "owner": pwd.getpwuid(os.geteuid()).pw_name, "group": found[str(tmp_path)]["group"],
-            "size": 8, "mtime": file.stat().st_mtime, "target": None, "matches": None, "entries": None,
+            "size": 8, "mtime": file.stat().st_mtime, "target": None, "leads_to": [], "matches": None, "entries": None,
             "contains": {},
         }  # fmt: skip
         assert found[str(tmp_path / "link")]["target"] == "file"
         assert found[str(file / "below")]["exists"] is False
+
+    def test_every_step_of_a_link_is_told(self, tmp_path):
+        (tmp_path / "real" / "bin").mkdir(parents=True)
+        (tmp_path / "real" / "bin" / "python3.7").touch()
+        (tmp_path / "opt").symlink_to("real")
+        (tmp_path / "venv").mkdir()
+        (tmp_path / "venv" / "python").symlink_to("python3.7")
+        (tmp_path / "venv" / "python3.7").symlink_to(tmp_path / "opt" / "bin" / "python3.7")
+        assert host_info.leads_to(str(tmp_path / "venv" / "python")) == [
+            str(tmp_path / place / "python3.7") for place in ("venv", "opt/bin", "real/bin")
+        ]  # fmt: skip
+        assert host_info.leads_to(str(tmp_path / "opt" / "bin")) == [str(tmp_path / "real" / "bin")]
+        assert host_info.leads_to(str(tmp_path / "real")) == []
+        (tmp_path / "loop").symlink_to("loop")
+        assert host_info.leads_to(str(tmp_path / "loop")) == []
 
     @pytest.mark.parametrize(
         ("held", "wanted", "expected"),

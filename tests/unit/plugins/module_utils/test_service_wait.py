@@ -61,6 +61,13 @@ def test_a_unit_that_fails_is_not_waited_for(state, said):
     assert (waited.answers, said in waited.reason) == (False, True)
 
 
+def test_a_unit_that_was_just_started_again_is_told_by_how_it_ended_before():
+    ended = dict(RUNS, ActiveState="activating", NRestarts="2", Result="exit-code", ExecMainCode="1", ExecMainStatus="203")
+    waited = wait([RUNS, ended, dict(RUNS, NRestarts="3")], ["refused."])
+    assert "203/EXEC" in waited.reason
+    assert "does not say how it ended" in wait([RUNS, dict(RUNS, NRestarts="3")], ["refused."]).reason
+
+
 def test_restarts_from_before_do_not_count():
     before = dict(RUNS, NRestarts="48")
     assert wait([before], ["refused.", "refused.", None]).answers is True
