@@ -316,17 +316,17 @@ def test_nothing_fills_the_memory(hostile: t.Callable[..., Hostile], monkeypatch
 ])  # fmt: skip
 def test_a_body_that_is_cut_short_or_no_body(hostile: t.Callable[..., Hostile], head: bytes, body: bytes) -> None:
     server = hostile(lambda connection: connection.sendall(OK + head + b"\r\n" + body))
-    assert "closed the connection without a usable answer" in failure(lambda: client(server.port).get("/"))
+    assert "closed the connection without a usable answer" in failure(lambda: client(server.port, timeout=20).get("/"))
 
 
 def test_gzip_is_read_when_it_comes(hostile: t.Callable[..., Hostile]) -> None:
     body = gzip.compress(json.dumps({"a": "b" * 200000}).encode())
     for head, sent in ((b"", body), (b"Transfer-Encoding: chunked\r\n", b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))):
         server = hostile(lambda connection, head=head, sent=sent: connection.sendall(OK + b"Content-Encoding: gzip\r\n" + head + b"\r\n" + sent))
-        assert client(server.port).get("/") == {"a": "b" * 200000}
+        assert client(server.port, timeout=20).get("/") == {"a": "b" * 200000}
     refusal = gzip.compress(b'{"message": "Zipped words"}')
     server = hostile(lambda connection: connection.sendall(b"HTTP/1.1 400 No\r\nContent-Encoding: gzip\r\n\r\n" + refusal))
-    assert "It says: Zipped words." in failure(lambda: client(server.port).get("/"))
+    assert "It says: Zipped words." in failure(lambda: client(server.port, timeout=20).get("/"))
 
 
 GARBAGE = [b"", b"\0" * 1000, b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/9.9 200 OK\r\n\r\n", b"HTTP/1.1 200 " + b"x" * 100000,
