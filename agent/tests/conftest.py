@@ -100,15 +100,15 @@ class World:
 
     def __init__(self, directory):
         self.directory = str(directory)
-        ports = free_ports(6)
+        ports = free_ports(7)
         self.tracking = Tracking()
         self.tracking.add("churn")
         self.tracking.add("churn", "mlflow-artifacts:/1/def/artifacts/model")
         self.stack = os.path.join(self.directory, "stack")
         self.config = {
             "listen_port": ports[0], "tracking_uri": self.tracking.uri,
-            "model_port_first": ports[1], "model_port_last": ports[5],
-            "health_interval": 1, "health_timeout": 2, "health_failures": 2,
+            "model_port_first": ports[1], "model_port_last": ports[6],
+            "follow_interval": 1, "health_interval": 1, "health_timeout": 2, "health_failures": 2,
             "state_directory": os.path.join(self.directory, "state"),
             "runtime_directory": os.path.join(self.directory, "run"),
             "cache_directory": os.path.join(self.directory, "cache"),

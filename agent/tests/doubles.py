@@ -3,11 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Doubles of what stands around the agent, on real sockets: tracking server, root helper, models."""
 
+import itertools
 import json
 import os
 import shutil
 import socket
 import socketserver
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -18,11 +21,14 @@ from mlops_agent import files, store
 from mlops_agent.config import DEFAULTS, Config, surroundings
 
 
+_ports = itertools.count(20000 + os.getpid() % 5000)
+
+
 def free_ports(count):
-    """Ports below the ephemeral range that nobody listens on."""
-    found, port = [], 20000 + os.getpid() % 5000
+    """Ports below the ephemeral range that nobody listens on, others at each call."""
+    found = []
     while len(found) < count:
-        port += 1
+        port = next(_ports)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -154,22 +160,66 @@ class Tracking(_Server):
 
 
 class Model(_Server):
-    """A served model: answers like MLflow's scoring server."""
+    """A served model: answers like MLflow's scoring server, and at /version which version it is."""
 
-    def __init__(self, port, scored=None):
+    def __init__(self, port, scored=None, version=""):
         self.scored = [] if scored is None else scored
+        self.version = version
+        self.takes = 0.0  # seconds for a row
+        self.closed = False
         self.broken = False
         self.refuses = None  # a row that it does not take
         super().__init__(self._answer, port)
 
+    def close(self):
+        self.closed = True  # who waits for an answer gets none
+        super().close()
+
     def _answer(self, method, path, headers, body):
+        if path == "/version":
+            return 200, self.version
         if path == "/invocations":
+            time.sleep(self.takes)
+            if self.closed:
+                raise ConnectionAbortedError
             self.scored.append((headers.get("Content-Type"), json.loads(body.decode())))
             if self.refuses is not None and self.scored[-1][1] == self.refuses:
                 return 400, {"message": "The row does not fit the model."}
             if self.broken:
                 return 500, {"message": "The JVM is gone.\nAnd more."}
         return 200, [8.0]
+
+
+class Port:
+    """The port of a following deployment as systemd holds it: its socket here, the agent's own service behind it."""
+
+    PROGRAM = (
+        "import os, sys; os.dup2(int(sys.argv[1]), 3); os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1');"
+        "sys.argv[1:] = sys.argv[2:]; from mlops_agent import serve_port; serve_port.main()"
+    )
+
+    def __init__(self, config, name, address, port):
+        self.address, self.port = address, port
+        self._arguments = ["--config", os.path.join(os.path.dirname(config["state_directory"]), "port.json"), name]
+        with open(self._arguments[1], "w") as stream:
+            json.dump(config, stream)
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((address, port))
+        self._socket.listen(1024)
+        self.start()
+
+    def start(self):
+        descriptor = str(self._socket.fileno())
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", self.PROGRAM, descriptor] + self._arguments, pass_fds=[self._socket.fileno()],
+            env=dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(files.__file__))),
+        )
+
+    def close(self):
+        self._socket.close()
+        self.process.terminate()
+        self.process.wait()
 
 
 class Host:
@@ -187,7 +237,9 @@ class Host:
         self.never_listens = set()
         self.refuses = None  # a row that no model takes
         self.example = None
+        self.takes = 0.0  # seconds for a row, by any model
         self.uid = os.getuid()  # as whom units run, says systemd
+        self.ports = {}  # {name: Port} that systemd holds
         self.scored = []  # by all models
         self._lock = threading.RLock()
         os.makedirs(config["runtime_directory"], exist_ok=True)
@@ -215,6 +267,8 @@ class Host:
         self._server.server_close()
         for name in list(self.units):
             self._kill(name)
+        for port in self.ports.values():
+            port.close()
 
     def changes(self, name=None):
         return [call for call in self.calls if name in (None, call[1])]
@@ -251,8 +305,9 @@ class Host:
         })
         unit["spec"] = spec
         if name not in self.fails_to_start | self.never_listens:
-            unit["model"] = Model(spec.port, self.scored)
+            unit["model"] = Model(spec.port, self.scored, spec.resolved_uri)
             unit["model"].refuses = self.refuses
+            unit["model"].takes = self.takes
 
     def _kill(self, name):
         unit = self.units.get(name)
@@ -277,6 +332,21 @@ class Host:
         self.units.pop(name, None)
         self.memory.pop(name, None)
         shutil.rmtree(os.path.join(self.config["runtime_directory"], name), ignore_errors=True)
+
+    def _open_port(self, name, address, port):
+        held = self.ports.get(name)
+        if held is not None and (held.address, held.port) != (address, port):
+            held.close()
+            held = None
+        if held is None:
+            self.calls.append(("open_port", name))
+            self.ports[name] = Port(self.config, name, address, port)
+        return {"uid": os.getuid()}
+
+    def _close_port(self, name):
+        self.calls.append(("close_port", name))
+        if name in self.ports:
+            self.ports.pop(name).close()
 
     def _status(self, names):
         shown = ("active_state", "sub_state", "result", "restarts", "invocation", "started", "exit_status", "uid")

@@ -17,6 +17,7 @@ from mlops_agent import mlops_model_helper as helper
 PROGRAM = os.path.join(SOURCE, "mlops_agent", "mlops_model_helper.py")
 
 HOSTILE = [
+    "a.c", "a.", ".a", "a.b.a", "a.port", "a.a\n",
     "", "..", "../x", "a/b", "a\n", "a\nUser=root", "%i", "a b", "-a", "--now", "a;id", "$(id)", "`id`", "*", "a.service", "A", "x" * 64,
     None, 1, True, ["a"], {"a": 1}, "a\x00", "a@b", "[Service]",
 ]
@@ -102,6 +103,8 @@ def test_every_name_has_a_user_of_its_own():
     users = [helper.user_of(name) for name in names]
     assert len(set(users)) == len(names) and all(len(user) <= 31 for user in users)
     assert helper.AGENT_USER not in users and helper.user_of("a") == "mlops-model-a"
+    runs = [helper.user_of(name + slot) for name in names for slot in (".a", ".b")]
+    assert len(set(runs + users)) == 3 * len(names) and all(len(user) <= 31 and "." not in user for user in runs)
     # Not even a name that is made for it gets the user of another.
     assert helper.user_of(helper.user_of("x" * 63)[len("mlops-model-_"):]) != helper.user_of("x" * 63)
 
@@ -167,6 +170,64 @@ def test_remove_does_not_follow_links(host, tmp_path):
     ask(action="remove", name="a")
     ask(action="remove", name="b")
     assert (tmp_path / "precious" / "file").exists()
+
+
+def test_a_run_of_a_following_deployment_is_a_unit_of_its_own(host, tmp_path):
+    ask(action="apply", name="churn.b", memory_mb=512)
+    drop_in = tmp_path / "unit_directory" / "mlops-model@churn.b.service.d" / "50-memory.conf"
+    assert "User=mlops-model-_" in drop_in.read_text() and host[-1] == ("systemctl", "restart", "mlops-model@churn.b.service")
+    ask(action="remove", name="churn")
+    assert drop_in.exists(), "the deployment's own unit is another one"
+    ask(action="remove", name="churn.b")
+    assert tree(str(tmp_path / "unit_directory")) == []
+
+
+@pytest.mark.parametrize("address, listen", [("127.0.0.1", "127.0.0.1:5001"), ("::", "[::]:5001")])
+def test_a_port_is_opened_once_and_closed(host, tmp_path, monkeypatch, address, listen):
+    state = {"ActiveState": "inactive"}
+    drop_in = tmp_path / "unit_directory" / "mlops-port@churn.socket.d" / "50-port.conf"
+
+    def run(*argv):
+        host.append(argv)
+        state["LoadState"] = "loaded" if drop_in.exists() else "bad-setting"
+        if argv[1] == "stop" and argv[2].endswith(".socket"):
+            assert state["LoadState"] == "loaded", "systemd refuses that"
+        if argv[1] == "start" and argv[2].endswith(".socket"):
+            state["ActiveState"] = "active"
+        if argv[1] == "show":
+            shown = {"Listen": listen + " (Stream)", "NeedDaemonReload": "no", **state}
+            return "".join("{}={}\n".format(key, shown[key]) for key in argv[2].partition("=")[2].split(","))
+        if argv[0] == "rm":
+            subprocess.run(argv, check=True)
+        return ""
+
+    monkeypatch.setattr(helper, "run", run)
+    assert ask(action="open_port", name="churn", address=address, port=5001) == {"uid": 0}
+    assert drop_in.read_text() == "[Socket]\nListenStream={}\n".format(listen)
+    assert host[-2:] == [("systemctl", "start", "mlops-port@churn.socket"), ("systemctl", "start", "mlops-port@churn.service")]
+    host.clear()
+    ask(action="open_port", name="churn", address=address, port=5001)
+    assert "stop" not in [command[1] for command in host], "what is open stays open"
+    ask(action="close_port", name="churn")
+    assert tree(str(tmp_path / "unit_directory")) == [] and ("systemctl", "stop", "mlops-port@churn.socket", "mlops-port@churn.service") in host
+    host.clear()
+    ask(action="close_port", name="churn")
+    assert host == [], "nothing is asked of systemd where nothing is open"
+    drop_in.parent.mkdir()  # a helper was killed before it wrote
+    ask(action="close_port", name="churn")
+    assert tree(str(tmp_path / "unit_directory")) == [] and not drop_in.parent.exists()
+
+
+@pytest.mark.parametrize("request_", [
+    {"name": "churn.a", "address": "127.0.0.1", "port": 5001}, {"name": "churn", "address": "localhost", "port": 5001},
+    {"name": "churn", "address": "127.0.0.1\nUser=root", "port": 5001}, {"name": "churn", "address": 2130706433, "port": 5001},
+    {"name": "churn", "address": "127.0.0.1", "port": 80}, {"name": "churn", "address": None, "port": 5001},
+    {"name": "../x", "address": "127.0.0.1", "port": 5001}, {"name": "churn", "address": "127.0.0.1", "port": "5001"},
+], ids=str)
+def test_hostile_ports_open_nothing(host, tmp_path, request_):
+    with pytest.raises(helper.Refused):
+        ask(action="open_port", **request_)
+    assert host == [] and tree(str(tmp_path)) == []
 
 
 @pytest.mark.parametrize("action", ["apply", "stop", "remove", "logs"])
@@ -310,6 +371,6 @@ def test_it_imports_the_standard_library_only_and_never_a_shell():
         tree_ = ast.parse(stream.read())
     imported = {alias.name for node in ast.walk(tree_) if isinstance(node, ast.Import) for alias in node.names}
     assert imported == {
-        "contextlib", "fcntl", "hashlib", "json", "os", "pwd", "re", "socket", "subprocess", "sys", "threading", "time"}
+        "contextlib", "fcntl", "hashlib", "ipaddress", "json", "os", "pwd", "re", "socket", "subprocess", "sys", "threading", "time"}
     assert not any(isinstance(node, ast.ImportFrom) for node in ast.walk(tree_))
     assert not any(isinstance(node, ast.keyword) and node.arg == "shell" for node in ast.walk(tree_))

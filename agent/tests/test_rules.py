@@ -57,16 +57,19 @@ def test_a_stored_spec_is_read_as_strictly_as_a_request():
         "name": "churn", "model_uri": "models:/churn/1", "resolved_uri": "models:/churn/1", "source": "", "port": 5001, "workers": 1,
         "memory_mb": 512, "startup_timeout": 30, "probe": None, "desired": "present", "updated_at": "",
     }
-    assert Spec.from_stored(stored).as_stored() == stored
+    new = {"follow": False, "slot": None}
+    assert Spec.from_stored(stored).as_stored() == dict(stored, **new), "as an earlier release wrote it"
+    assert Spec.from_stored(dict(stored, **new)).as_stored() == dict(stored, **new)
+    assert Spec.from_stored(dict(stored, name="churn.b")).is_slot
     for change in ({"name": "../x"}, {"port": "5001; id"}, {"resolved_uri": "/etc"}, {"workers": True}, {"desired": "maybe"},
-                   {"memory_mb": "2G"}, {"extra": 1}, {"source": 1}):
+                   {"memory_mb": "2G"}, {"extra": 1}, {"source": 1}, {"follow": 1}, {"slot": "c"}, {"name": "churn.c"}, {"name": "churn.a.b"}):
         with pytest.raises(rules.Invalid):
             Spec.from_stored(dict(stored, **change))
 
 
 def test_the_digest_tells_what_needs_a_restart():
     base = dict(name="a", model_uri="models:/a/1", resolved_uri="models:/a/1", source="s", port=5001, workers=1, memory_mb=512,
-                startup_timeout=30, probe=None, desired="present", updated_at="")
+                startup_timeout=30, probe=None, follow=False, slot=None, desired="present", updated_at="")
     spec = Spec(**base)
     digest = spec.digest(512, "127.0.0.1", "/stack")
     for change in ({"port": 5002}, {"workers": 2}, {"resolved_uri": "models:/a/2"}, {"source": "t"}):

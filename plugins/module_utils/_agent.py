@@ -29,7 +29,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._http import (
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import check_model_uri
 
 #: What a deployment declares, as the agent and the module both name it.
-DECLARED = ("model_uri", "port", "workers", "memory_mb", "startup_timeout", "probe")
+DECLARED = ("model_uri", "port", "workers", "memory_mb", "startup_timeout", "probe", "follow")
 #: What the agent tells about a deployment besides.
 OBSERVED = ("resolved_uri", "state", "message", "url", "flavors", "restarts", "log", "updated_at")
 
@@ -174,6 +174,8 @@ def check_params(params: t.Mapping[str, t.Any]) -> None:
     for option in ("workers", "memory_mb", "startup_timeout"):
         if params[option] is not None and params[option] < 1:
             raise ClientError("%s is %d; it must be at least 1." % (option, params[option]))
+    if params["follow"] and not names_stage(params["model_uri"]):
+        raise ClientError("follow is true, but model_uri is %s, which names no stage to follow; give models:/NAME/STAGE." % ascii(params["model_uri"]))
 
 
 def run(params: t.Mapping[str, t.Any], deployments: Deployments, check_mode: bool) -> dict[str, t.Any]:
@@ -196,7 +198,7 @@ def run(params: t.Mapping[str, t.Any], deployments: Deployments, check_mode: boo
         deployment = dict(current or dict.fromkeys(DECLARED + OBSERVED, None), name=params["name"], **declared)
         if different:
             deployment["state"] = "starting"
-    elif current is None or different or _follows_stage(declared["model_uri"]):
+    elif current is None or different or names_stage(declared["model_uri"]):
         deployment = deployments.put(params["name"], declared)
         if current is not None and not different and current.get("resolved_uri") != deployment.get("resolved_uri"):
             different.append("resolved_uri")
@@ -233,8 +235,8 @@ def _leaving(deployment: t.Mapping[str, t.Any]) -> bool:
     return deployment["state"] in ("stopping", "removed")
 
 
-def _follows_stage(model_uri: str) -> bool:
-    """Whether the agent has to look up which version the URI means today."""
+def names_stage(model_uri: str) -> bool:
+    """Whether a model URI names a stage, of which the agent has to look up which version it means today."""
     return model_uri.startswith("models:/") and not model_uri.rpartition("/")[2].isdigit()
 
 

@@ -49,7 +49,7 @@ options:
       - The model to serve - V(models:/NAME/VERSION), V(models:/NAME/STAGE), V(runs:/RUN_ID/path), V(s3://bucket/path),
         V(mlflow-artifacts:/path), or an absolute path below one of the folders that the agent is configured to serve from.
       - Required with O(state=present).
-      - For a stage the agent serves the version that is in it when the module runs. Run it again after a promotion.
+      - For a stage the agent serves the version that is in it when the module runs. Run it again after a promotion, or see O(follow).
     type: str
   port:
     description:
@@ -73,6 +73,15 @@ options:
       - Has either the keys C(columns) and C(data), or C(records), or C(inputs), or C(instances), as in the body of a request to the model.
       - Without it a stored probe is kept, else the agent takes the input example that was logged with the model, where there is one.
     type: dict
+  follow:
+    description:
+      - Whether the agent looks at the stage that O(model_uri) names every so often, as its own settings say, and serves another version
+        as soon as it is there. Without it a stored value is kept, else it is V(false).
+      - The new version is started beside the old one and takes over when it is ready, at the same port and without losing a request.
+        Does it not get ready, the old one serves on, and RV(deployment.message) says why.
+      - Such a deployment needs three ports of the agent's range, and the memory of two models for the time of a change.
+      - With V(false) the version stays that serves; every later change of the deployment is made without a gap all the same.
+    type: bool
   wait:
     description:
       - Whether to wait until the deployment is ready, or with O(state=absent) until it is gone.
@@ -117,6 +126,14 @@ EXAMPLES = r"""
       columns: [day, shop]
       data: [[1, 17]]
 
+- name: Serve whatever is in production, now and later
+  sparkflows.mlops.mlops_deployment:
+    agent_url: http://127.0.0.1:8086
+    agent_token: "{{ mlops_agent_token }}"
+    name: churn
+    model_uri: models:/churn/Production
+    follow: true
+
 - name: Stop serving it
   sparkflows.mlops.mlops_deployment:
     agent_url: http://127.0.0.1:8086
@@ -141,7 +158,7 @@ deployment:
       description: The model as it was declared.
       type: str
     resolved_uri:
-      description: The model with a stage replaced by the version that it means.
+      description: The model with a stage replaced by the version that is served.
       type: str
     port:
       description: Port that the model is served on.
@@ -158,6 +175,9 @@ deployment:
     probe:
       description: Rows that the agent asks the model about, C(null) when none are declared.
       type: dict
+    follow:
+      description: Whether the agent serves another version as soon as it is in the stage.
+      type: bool
     state:
       description: One of V(starting), V(ready), V(unhealthy), V(failed), V(stopping) and V(removed).
       type: str
@@ -190,6 +210,7 @@ deployment:
     memory_mb: 2048
     startup_timeout: 180
     probe:
+    follow: false
     state: ready
     message: The model answers.
     url: http://127.0.0.1:5001
@@ -216,6 +237,7 @@ def main() -> None:
             memory_mb={"type": "int"},
             startup_timeout={"type": "int"},
             probe={"type": "dict"},
+            follow={"type": "bool"},
             wait={"type": "bool", "default": True},
             wait_timeout={"type": "int"},
         ),

@@ -27,6 +27,7 @@ DEFAULTS = {
     "workers": 1,
     "memory_mb": 2048,
     "startup_timeout": 180,
+    "follow_interval": 60,
     "health_interval": 10,
     "health_timeout": 10,
     "health_failures": 3,
@@ -86,6 +87,7 @@ def _check(config):
     rules.workers(config.workers)
     rules.memory_mb(config.memory_mb)
     rules.startup_timeout(config.startup_timeout)
+    rules.whole_number(config.follow_interval, "pause between two looks at a stage in seconds", 1, 86400)
     rules.whole_number(config.health_interval, "health interval in seconds", 1, 3600)
     rules.whole_number(config.health_timeout, "health timeout in seconds", 1, 600)
     rules.whole_number(config.health_failures, "number of health failures", 1, 100)

@@ -10,7 +10,7 @@ from collections import Counter
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from . import __version__, supervisor
+from . import __version__, watcher
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -54,10 +54,10 @@ class Figures:
             sorted((list(labels), count) for labels, count in self._requests.items()))
         yield _family(
             GaugeMetricFamily, "mlops_agent_deployments", "Deployments in each state.", ["state"],
-            [([state], states[state]) for state in supervisor.STATES])
+            [([state], states[state]) for state in watcher.STATES])
         yield _family(
             GaugeMetricFamily, "mlops_deployment_ready", "Whether the model answers a real request.", ["name"],
-            [([one["name"]], int(one["state"] == supervisor.READY)) for one in deployments])
+            [([one["name"]], int(one["state"] == watcher.READY)) for one in deployments])
         yield _family(
             CounterMetricFamily, "mlops_deployment_restarts", "Restarts of the model after it failed.", ["name"],
             [([one["name"]], one["restarts"]) for one in deployments])

@@ -13,6 +13,10 @@ answers one line of JSON:
     {"action": "status", "names": ["churn", ...]}             what systemd says of each
     {"action": "logs", "name": "churn", "lines": 100}         the last lines of its journal
     {"action": "port_owner", "port": 5001}                    who listens on a TCP port
+    {"action": "open_port", "name": "churn", "address": "127.0.0.1", "port": 5001}
+                                                              have systemd hold the port of a deployment that follows
+                                                              its stage, whose runs are the units churn.a and churn.b
+    {"action": "close_port", "name": "churn"}                 let go of it
 
 The answer is {"ok": true, ...} or {"ok": false, "error": "a sentence"}. It trusts nobody: the
 peer's user is asked of the kernel, names and numbers are checked here again, and commands are
@@ -22,6 +26,7 @@ run from argument lists, without a shell. It imports the standard library only.
 import contextlib
 import fcntl
 import hashlib
+import ipaddress
 import json
 import os
 import pwd
@@ -40,6 +45,10 @@ PRIVATE_CACHE_DIRECTORY = "/var/cache/private/mlops-models"
 RUNTIME_DIRECTORY = "/run/mlops-models"
 LOCK_DIRECTORY = "/run/mlops-model-helper"
 DROP_IN = "50-memory.conf"
+PORT_DROP_IN = "50-port.conf"
+
+#: As whom systemd opens sockets.
+SYSTEMD_USER = 0
 
 #: systemd takes no longer name for a user.
 USER_LIMIT = 31
@@ -66,6 +75,8 @@ LISTENER = 3
 # Raw names are valid instance names: no character of theirs means anything to systemd but "-",
 # and that only to the unescaped %I, which the unit file therefore does not use.
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
+# A run of a deployment that follows its stage.
+INSTANCE = re.compile(NAME.pattern + r"(?:\.[ab])?")
 
 PROPERTIES = {
     "Id": "id",
@@ -88,8 +99,8 @@ def name_of(request):
     return checked_name(request.get("name"))
 
 
-def checked_name(name):
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+def checked_name(name, shape=INSTANCE):
+    if not isinstance(name, str) or not shape.fullmatch(name):
         raise Refused("The helper does not accept the name {}.".format(ascii(name)[:100]))
     return name
 
@@ -108,9 +119,9 @@ def unit_of(name):
 def user_of(name):
     """The user that systemd makes for a unit while it runs; without a name of ours all models would be one user."""
     user = "mlops-model-" + name
-    if len(user) <= USER_LIMIT:
+    if len(user) <= USER_LIMIT and "." not in user:
         return user
-    # No deployment's name begins with "_": a short one can't be made to mean a long one.
+    # No deployment's name begins with "_": a short one can't be made to mean a long one. A user's name has no ".".
     return "mlops-model-_" + hashlib.sha256(name.encode("ascii")).hexdigest()[:18]
 
 
@@ -225,6 +236,78 @@ def removed(name):
     forget_failure(name)
     run("systemctl", "daemon-reload")
     return {}
+
+
+def open_port(request):
+    name, port = checked_name(request.get("name"), NAME), number_of(request, "port", 1024, 65535)
+    address = address_of(request)
+    with alone_with(name + ".port"):
+        return opened(name, "{}:{}".format("[{}]".format(address) if address.version == 6 else address, port))
+
+
+def opened(name, listen):
+    unit, service = port_units(name)
+    directory = os.path.join(UNIT_DIRECTORY, unit + ".d")
+    path = os.path.join(directory, PORT_DROP_IN)
+    content = "[Socket]\nListenStream={}\n".format(listen)
+    if read(path) != content:
+        # A socket that is open stays where it was opened, and does not open again while its service runs.
+        stop_port(unit, service)
+        os.makedirs(directory, mode=0o755, exist_ok=True)
+        write(path, content)
+    run("systemctl", "enable", "--no-reload", "--quiet", unit)
+    shown = run("systemctl", "show", "--property=Listen,NeedDaemonReload", unit)
+    if set(shown.splitlines()) != {"Listen={} (Stream)".format(listen), "NeedDaemonReload=no"}:
+        run("systemctl", "daemon-reload")
+    if not is_active(unit):
+        run("systemctl", "stop", service)
+    run("systemctl", "start", unit)
+    run("systemctl", "start", service)
+    return {"uid": SYSTEMD_USER}
+
+
+def stop_port(unit, service):
+    # systemd does not stop a socket whose drop-in is not there; nothing is open then.
+    if run("systemctl", "show", "--property=LoadState", unit).strip() == "LoadState=loaded":
+        run("systemctl", "stop", unit, service)
+
+
+def is_active(unit):
+    return run("systemctl", "show", "--property=ActiveState", unit).strip() == "ActiveState=active"
+
+
+def close_port(request):
+    name = checked_name(request.get("name"), NAME)
+    with alone_with(name + ".port"):
+        return closed(name)
+
+
+def closed(name):
+    unit, service = port_units(name)
+    directory = os.path.join(UNIT_DIRECTORY, unit + ".d")
+    if not os.path.lexists(directory):
+        return {}
+    stop_port(unit, service)
+    run("systemctl", "disable", "--no-reload", "--quiet", unit)
+    # Last, since it says that there is something to close.
+    run("rm", "-rf", "--one-file-system", "--", directory)
+    run("systemctl", "daemon-reload")
+    return {}
+
+
+def port_units(name):
+    """The socket that holds the port of a deployment, and the service that hands on what comes in."""
+    return "mlops-port@{}.socket".format(name), "mlops-port@{}.service".format(name)
+
+
+def address_of(request):
+    value = request.get("address")
+    try:
+        if not isinstance(value, str) or "%" in value:
+            raise ValueError
+        return ipaddress.ip_address(value)
+    except ValueError:
+        raise Refused("The helper does not accept {} as address.".format(ascii(value)[:100]))
 
 
 def forget_failure(name):
@@ -393,6 +476,7 @@ def write(path, content):
 
 ACTIONS = {
     "apply": apply, "stop": stop, "remove": remove, "status": status, "logs": logs, "port_owner": port_owner,
+    "open_port": open_port, "close_port": close_port,
 }
 
 

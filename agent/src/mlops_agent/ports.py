@@ -28,18 +28,18 @@ class Ports:
         self._reserved = reserved
         self._units = units
 
-    async def choose(self, wanted, taken, own=None):
+    async def choose(self, wanted, taken, own=None, address=None):
         """Return the wanted port, or a free one when wanted is None.
 
         taken: {port: name of another deployment}; own is the port that this deployment has now,
-        and that it may therefore be listening on itself. Raises PortTaken.
+        and that it may therefore be listening on itself. address: where, if not where models listen. Raises PortTaken.
         """
         if wanted is not None:
             if wanted != own:
                 await self._check(wanted, taken)
             return wanted
         for port in range(self._first, self._last + 1):
-            if port not in taken and port not in self._reserved and is_free(self._address, port):
+            if port not in taken and port not in self._reserved and is_free(address or self._address, port):
                 return port
         raise PortTaken(
             "No port is free from {} to {}: undeploy a model or widen the range.".format(self._first, self._last)
@@ -52,9 +52,9 @@ class Ports:
             raise PortTaken("The port {} belongs to the deployment {}.".format(port, taken[port]))
         await self.check_free(port)
 
-    async def check_free(self, port):
+    async def check_free(self, port, address=None):
         """Raise PortTaken, which names the process, when something listens on the port."""
-        if not is_free(self._address, port):
+        if not is_free(address or self._address, port):
             owner = await self._units.port_owner(port)
             raise PortTaken("The port {} is held by {}.".format(port, owner or "another process"))
 
@@ -92,6 +92,16 @@ def stranger_on(address, port, uid):
     if not strangers:
         return None
     return "The port {} is held by a process of the user {}, not by the model.".format(port, _user_name(strangers[0]))
+
+
+def connections(address, port):
+    """How many connections a server at address and port has, the ones included that it has not accepted yet.
+
+    States of /proc/net/tcp, from the kernel's tcp_states.h: 01 established, 03 being opened, 08 closed by the other side alone.
+    """
+    packed = "{}:{:04X}".format(_packed(address), port)
+    with open("/proc/net/tcp", encoding="ascii") as stream:
+        return sum(1 for fields in map(str.split, stream) if fields[1] == packed and fields[3] in ("01", "03", "08"))
 
 
 def listening_users(address, port):
@@ -132,6 +142,10 @@ def _address(packed):
     words = [int(packed[at:at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(packed), 8)]
     address = ipaddress.ip_address(b"".join(words))
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def _packed(address):
+    return "{:08X}".format(int.from_bytes(ipaddress.IPv4Address(address).packed, sys.byteorder))
 
 
 def _user_name(uid):

@@ -8,6 +8,9 @@ import logging
 import os
 
 from . import rules
+from .follower import Follower
+from .spec import ABSENT, PRESENT, now
+from .store import NotStored
 from .supervisor import Supervisor
 from .units import HelperError
 
@@ -25,20 +28,21 @@ class Rollout:
 
     def takes(self, name, serves):
         """Whether the deployment may be restarted now. One that serves takes the turn; for another nobody has to wait."""
+        name = rules.deployment_of(name)
         if self._turn is None and serves:
             self._turn = name
         return self._turn in (None, name)
 
     def done(self, name):
         """The deployment is ready, asked for anew, or gone; returns whether it had the turn."""
-        if self._turn != name:
+        if self._turn != rules.deployment_of(name):
             return False
         self._turn = None
         return True
 
     def waits(self, name):
         """Why a deployment that serves has not been restarted, as a sentence; nothing when it waits for nobody."""
-        if self._turn in (None, name):
+        if self._turn in (None, rules.deployment_of(name)):
             return ""
         return "The settings of the host have changed; it is restarted when {} is ready with them.".format(self._turn)
 
@@ -46,9 +50,12 @@ class Rollout:
 class Reconciler:
     """Keeps a supervisor running for each deployment of the store."""
 
-    def __init__(self, config, store, units, health, ports):
+    def __init__(self, config, store, units, health, ports, registry):
         self.config = config
         self.store = store
+        self.registry = registry
+        # One change of what is stored at a time: two must not be given the same port.
+        self.changing = asyncio.Lock()
         self.units = units
         self.health = health
         self.ports = ports
@@ -56,17 +63,34 @@ class Reconciler:
         self._supervisors = {}
 
     def start(self):
-        for spec in self.store:
+        # The runs first, which the deployments that follow ask about.
+        for spec in sorted(self.store, key=lambda spec: not spec.is_slot):
             self.changed(spec.name, again=False)
 
     def changed(self, name, again=True):
         """The stored deployment is new or different. again: it was asked for just now."""
+        kind = Follower if self.store.get(name).is_behind_a_port else Supervisor
         supervisor = self._supervisors.get(name)
+        if supervisor is not None and not isinstance(supervisor, kind):
+            supervisor.task.cancel()
+            supervisor = None
         if supervisor is None:
-            supervisor = self._supervisors[name] = Supervisor(name, self)
+            supervisor = self._supervisors[name] = kind(name, self)
             supervisor.task = asyncio.ensure_future(self._supervise(supervisor))
+        if kind is Supervisor:
+            for run in self.store.slots(name):  # it was to follow, and is not any more before any run served
+                try:
+                    self.retire(run)
+                except NotStored as error:
+                    LOG.warning("%s: %s", run.name, error)  # the next start tries again
         self.rolled_out(name)
         supervisor.begin(again)
+
+    def retire(self, run):
+        """Have a run of a following deployment removed. Raises NotStored."""
+        if run.desired == PRESENT:
+            self.store.put(run.but(desired=ABSENT, updated_at=now()))
+            self.changed(run.name)
 
     def rolled_out(self, name):
         """The deployment keeps no other from being restarted any more."""
@@ -93,10 +117,10 @@ class Reconciler:
         lost = sorted(set(self._seen_by_systemd()) - set(found) - {spec.name for spec in self.store})
         for name in lost:
             try:
-                unit = (await self.units.status(name)).active
+                units = [(await self.units.status(instance)).active for instance in instances(name)]
             except HelperError:
-                unit = "not to be seen"
-            found[name] = "Its file is lost; its unit is {}.".format(unit)
+                units = ["not to be seen"]
+            found[name] = "Its file is lost; its unit is {}.".format("active" if "active" in units else units[0])
         return found
 
     def _seen_by_systemd(self):
@@ -104,18 +128,29 @@ class Reconciler:
             names = os.listdir(self.config.runtime_directory)
         except OSError:
             return []
-        return [name for name in names if rules.is_deployment_name(name)]
+        return [rules.deployment_of(name) for name in names if rules.is_deployment_name(rules.deployment_of(name))]
 
     async def remove_unmanaged(self, name):
-        """Remove the unit of a deployment that no usable file describes, and the file. Raises HelperError or OSError."""
-        await self.units.remove(name)
-        self.store.delete(name)
+        """Remove the units of a deployment that no usable file describes, and the file. Raises HelperError or OSError."""
+        await self.units.close_port(name)
+        for instance in instances(name):
+            supervisor = self._supervisors.pop(instance, None)
+            if supervisor is not None:
+                supervisor.task.cancel()
+            await self.units.remove(instance)
+            self.store.delete(instance)
 
     async def _supervise(self, supervisor):
         while self.store.get(supervisor.name) is not None:
             delay = await supervisor.guarded_step()
             if self.store.get(supervisor.name) is not None:
                 await supervisor.pause(delay)
-        del self._supervisors[supervisor.name]
+        if self._supervisors.get(supervisor.name) is supervisor:
+            del self._supervisors[supervisor.name]
         self.rolled_out(supervisor.name)
         supervisor.removed.set()
+
+
+def instances(name):
+    """The units that a deployment may have: its own, and those of its runs."""
+    return [name] + [rules.slot_name(name, slot) for slot in rules.SLOTS]

@@ -18,6 +18,9 @@ STAGES = ("None", "Staging", "Production", "Archived")
 #: Keys a probe may have; the first pair is pandas' "split" form, the others stand alone.
 PROBE_FORMS = (("columns", "data"), ("columns", "data", "index"), ("records",), ("inputs",), ("instances",))
 
+#: The two runs of which a following deployment has one or, while it moves to another version, both.
+SLOTS = ("a", "b")
+
 PROBE_LIMIT = 256 * 1024
 PROBE_DEPTH = 32
 
@@ -51,6 +54,24 @@ def deployment_name(value):
 
 def is_deployment_name(text):
     return _NAME.fullmatch(text) is not None
+
+
+def instance_name(value):
+    """Return value when it may name a unit: a deployment's name, or NAME.a and NAME.b, which nobody can ask for."""
+    name, dot, slot = value.partition(".") if isinstance(value, str) else (value, "", "")
+    deployment_name(name)
+    if dot and slot not in SLOTS:
+        raise Invalid("The unit name {} is not usable.".format(shown(value)))
+    return value
+
+
+def deployment_of(instance):
+    """The deployment to which a unit belongs, by the name of its instance."""
+    return instance.partition(".")[0]
+
+
+def slot_name(name, slot):
+    return "{}.{}".format(name, slot)
 
 
 def registered_model_name(value):
@@ -145,6 +166,18 @@ def _path_uri(value, roots):
             shown(value), ", ".join(roots) or "none is configured"
         )
     )
+
+
+def follows(uri, value):
+    """Raise Invalid when a deployment of this ModelUri is to follow, but there is no stage that it could follow."""
+    if value and (uri.kind != "models" or uri.version not in STAGES):
+        raise Invalid("{} names no stage to follow: give models:/NAME/STAGE, or follow: false.".format(uri.text))
+
+
+def boolean(value):
+    if not isinstance(value, bool):
+        raise Invalid("The field follow is {}: take true or false.".format(shown(value)))
+    return value
 
 
 def whole_number(value, what, least, most):

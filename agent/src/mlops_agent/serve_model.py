@@ -48,10 +48,10 @@ class CannotServe(Exception):
 def main():
     parser = argparse.ArgumentParser(prog="serve_model", description="Serves one deployed model.")
     parser.add_argument("--config", required=True, help="JSON file with the agent's settings")
-    parser.add_argument("name", help="name of the deployment")
+    parser.add_argument("name", help="name of the deployment, or of a run of one")
     arguments = parser.parse_args()
     try:
-        serve(settings.load(arguments.config), rules.deployment_name(arguments.name))
+        serve(settings.load(arguments.config), rules.instance_name(arguments.name))
     except FileNotFoundError as error:
         fail("The model is not served: {} does not exist.".format(error.filename))
     except (CannotServe, ValueError) as error:
@@ -290,8 +290,8 @@ def prune(cache, key):
 
 def mlflow_arguments(spec, config, model):
     return [
-        "models", "serve", "--env-manager", "local", "--model-uri", model, "--host", config.model_address,
-        "--port", str(spec.port), "--workers", str(spec.workers), "--timeout", str(max(60, spec.startup_timeout)),
+        "models", "serve", "--env-manager", "local", "--model-uri", model, "--host", spec.address(config.model_address),
+        "--port", str(spec.port), "--workers", str(spec.workers), "--timeout", str(spec.request_timeout),
     ]
 
 

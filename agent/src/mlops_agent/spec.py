@@ -16,7 +16,11 @@ OPTIONS = {
     "memory_mb": rules.memory_mb,
     "startup_timeout": rules.startup_timeout,
     "probe": rules.probe,
+    "follow": rules.boolean,
 }
+
+#: What earlier releases did not store.
+NEW_FIELDS = {"follow": False, "slot": None}
 
 PRESENT, ABSENT = "present", "absent"
 
@@ -26,11 +30,14 @@ class Spec:
 
     memory_mb is in MiB, startup_timeout in seconds; resolved_uri names a fixed version where
     model_uri may name a stage; source tells two registrations of the same version apart.
+
+    A deployment that follows its stage, or did so once, is served by a run of its own, NAME.a or
+    NAME.b, which is a Spec too; slot says by which, None before the first is ready.
     """
 
     FIELDS = (
         "name", "model_uri", "resolved_uri", "source", "port", "workers", "memory_mb",
-        "startup_timeout", "probe", "desired", "updated_at",
+        "startup_timeout", "probe", "follow", "slot", "desired", "updated_at",
     )
     __slots__ = FIELDS
 
@@ -41,9 +48,13 @@ class Spec:
     @classmethod
     def from_stored(cls, document, roots=()):
         """Read back what as_stored wrote, checked as strictly as a request. Raises rules.Invalid."""
+        if isinstance(document, dict):
+            document = dict(NEW_FIELDS, **document)
         if not isinstance(document, dict) or sorted(document) != sorted(cls.FIELDS):
             raise rules.Invalid("The stored deployment does not have exactly the expected fields.")
-        rules.deployment_name(document["name"])
+        rules.instance_name(document["name"])
+        if document["slot"] not in (None,) + rules.SLOTS:
+            raise rules.Invalid("The stored deployment names no slot of ours.")
         rules.model_uri(document["model_uri"], roots)
         rules.model_uri(document["resolved_uri"], roots)
         for option, rule in OPTIONS.items():
@@ -54,6 +65,34 @@ class Spec:
             if not isinstance(document[text], str):
                 raise rules.Invalid("The stored deployment's {} is not a text.".format(text))
         return cls(**document)
+
+    @property
+    def is_slot(self):
+        """Whether this is a run of a following deployment rather than a deployment."""
+        return "." in self.name
+
+    @property
+    def is_behind_a_port(self):
+        """Whether its port is held by systemd, before the run that serves."""
+        return self.follow or self.slot is not None
+
+    def in_slot(self, slot, port):
+        """The run of this deployment in a slot, on a port of its own."""
+        return self.but(name=rules.slot_name(self.name, slot), port=port, follow=False, slot=None)
+
+    def serves(self, deployment):
+        """Whether this run is what a deployment wants, apart from the row by which it is probed."""
+        wanted = deployment.in_slot(self.name[-1], self.port).but(probe=self.probe)
+        return self.same_as(wanted)
+
+    @property
+    def request_timeout(self):
+        """Seconds after which the model's server ends a request."""
+        return max(60, self.startup_timeout)
+
+    def address(self, model_address):
+        """Where it listens: only this host talks to a run behind a port."""
+        return "127.0.0.1" if self.is_slot else model_address
 
     def as_stored(self):
         return {field: getattr(self, field) for field in self.FIELDS}
@@ -70,11 +109,11 @@ class Spec:
         """A digest of all that needs a restart of the model when it changes.
 
         The agent gives what is wanted, the launcher what it found: memory_mb is the unit's limit,
-        address where models listen, surroundings what config.surroundings returns.
+        address where deployments listen, surroundings what config.surroundings returns.
         """
         return _sha256([
             self.resolved_uri, self.source, self.port, self.workers, self.startup_timeout,
-            memory_mb, address, surroundings,
+            memory_mb, self.address(address), surroundings,
         ])
 
     def artifact_key(self):

@@ -68,6 +68,14 @@ class Store:
         """The deployment of that name, or None."""
         return self._specs.get(name)
 
+    def deployments(self):
+        """What was asked for, by name: all but the runs of following deployments."""
+        return [spec for spec in self if not spec.is_slot]
+
+    def slots(self, name):
+        """The runs of a following deployment."""
+        return [spec for spec in self if spec.is_slot and rules.deployment_of(spec.name) == name]
+
     def put(self, spec):
         """Replace or add a deployment. Raises NotStored."""
         try:
@@ -149,7 +157,7 @@ class Marks:
 
 
 def spec_path(directory, name):
-    return os.path.join(directory, rules.deployment_name(name) + SUFFIX)
+    return os.path.join(directory, rules.instance_name(name) + SUFFIX)
 
 
 def read_spec(path, roots=()):

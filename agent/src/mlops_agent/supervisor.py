@@ -8,7 +8,6 @@ for changed settings of the host, or because the row that it had scored is not s
 model that cannot start is tried again and again, at growing intervals.
 """
 
-import asyncio
 import hashlib
 import json
 import logging
@@ -19,14 +18,12 @@ from . import config as settings
 from . import files, rules
 from .ports import PortTaken, stranger_on
 from .spec import ABSENT, now
-from .units import HelperError
+from .watcher import FAILED, READY, RETRY, STARTING, UNHEALTHY, Watcher
 
 LOG = logging.getLogger(__name__)
 
-STATES = STARTING, READY, UNHEALTHY, FAILED, STOPPING = "starting", "ready", "unhealthy", "failed", "stopping"
-
-#: Seconds between two looks at a model that starts, at its unit, and after a helper's refusal.
-START_POLL, UNIT_POLL, RETRY = 0.1, 2.0, 5.0
+#: Seconds between two looks at a model that starts, and at its unit.
+START_POLL, UNIT_POLL = 0.1, 2.0
 
 #: How often systemd may restart a model that does not get ready.
 START_ATTEMPTS = 3
@@ -95,8 +92,8 @@ class Backoff:
         return None if self._due is None else max(0.0, self._due - time.monotonic())
 
 
-class Supervisor:
-    """Watches over one deployment: a loop that compares what is wanted with what is and takes one step.
+class Supervisor(Watcher):
+    """Watches over one unit: that of a deployment, or a run of a deployment that follows its stage.
 
     It holds no state that matters: after a restart it finds out the same from the stored deployment,
     from systemd, from the note that the launcher leaves in the runtime directory, and from the store's
@@ -104,18 +101,10 @@ class Supervisor:
     """
 
     def __init__(self, name, reconciler):
-        self.name = name
+        super().__init__(name, reconciler)
         self.flavors = []
         self.restarts = 0
         self.log = []
-        self.since = now()  # when it became ready, or ceased to be
-        self.task = None
-        self.removed = asyncio.Event()
-        self._around = reconciler
-        self._wake = asyncio.Event()
-        self._state = STARTING
-        self._message = ""
-        self._judged = None  # the spec of which _state and _message speak
         self._again = False  # asked for just now: try also what has failed, and wait for nobody
         self._applied = None  # the digest for which this agent (re)started the unit, or saw it run
         self._invocation = None  # the run of the unit that was seen ready
@@ -127,7 +116,6 @@ class Supervisor:
         self._unit_restarts = None  # systemd's count of restarts when the model was last all right
         self._unit_seen = 0.0
         self._backoff = self._new_backoff()
-        self._next_step = 0.0
 
     def _new_backoff(self):
         return Backoff(self._around.config.retry_first, self._around.config.retry_last)
@@ -143,14 +131,14 @@ class Supervisor:
         self._backoff = self._new_backoff()
         self._wake.set()
 
-    def verdict(self):
-        """(state, message) as of now; a step that still works on an older spec has no say."""
-        spec = self._around.store.get(self.name)
-        if spec is None or spec.desired == ABSENT:
-            return STOPPING, self._message
-        if self._judged is not spec:
-            return STARTING, "The request is accepted."
-        return self._state, self._message
+    @property
+    def unit(self):
+        """The instance whose log is the deployment's."""
+        return self.name
+
+    def served(self, spec):
+        """The spec of what serves."""
+        return spec
 
     def next_try(self):
         """When what has failed is tried again, in the form of now(); None while nothing has."""
@@ -159,35 +147,6 @@ class Supervisor:
     async def problem_with(self, spec, row):
         """None when the model scores a row, else a sentence."""
         return await self._around.health.problem(*self._socket(spec), row=row)
-
-    def wake(self):
-        """Take the next step now."""
-        self._wake.set()
-
-    async def pause(self, seconds):
-        self._next_step = time.monotonic() + seconds
-        try:
-            await asyncio.wait_for(self._wake.wait(), seconds)
-        except asyncio.TimeoutError:
-            pass
-        self._wake.clear()
-
-    async def guarded_step(self):
-        """Take a step; returns after how many seconds to take the next."""
-        try:
-            return await self._step()
-        except HelperError as error:
-            self._message = str(error)
-            LOG.warning("%s: %s", self.name, error)
-        except OSError as error:
-            self._message = "The agent cannot work on this: {}.".format(error)
-            LOG.warning("%s: %s", self.name, self._message)
-        except asyncio.CancelledError:  # an Exception until Python 3.8
-            raise
-        except Exception:  # one deployment's surprise must not end the supervision of it
-            self._message = "The agent met an unexpected problem; its journal has the details."
-            LOG.exception("%s: unexpected problem", self.name)
-        return RETRY
 
     async def _step(self):
         spec = self._around.store.get(self.name)
@@ -251,7 +210,7 @@ class Supervisor:
         """(Re)start the unit; running is the note of the run that ends by it, if any."""
         if running is None or running.port != spec.port:
             try:
-                await self._around.ports.check_free(spec.port)
+                await self._around.ports.check_free(spec.port, spec.address(self._around.config.model_address))
             except PortTaken as error:
                 self._judge(spec, FAILED, str(error))
                 return self._around.config.health_interval
@@ -358,7 +317,7 @@ class Supervisor:
 
     def _socket(self, spec):
         """Address and port of the model, and the user that must hold them."""
-        return settings.loopback_for(self._around.config.model_address), spec.port, self._uid
+        return settings.loopback_for(spec.address(self._around.config.model_address)), spec.port, self._uid
 
 
 def _row_digest(row):

@@ -38,6 +38,14 @@ class Units:
         """Stop the unit and forget all that belongs to it."""
         await self._ask(action="remove", name=name)
 
+    async def open_port(self, name, address, port):
+        """Have systemd hold the port of a following deployment; returns the user whose socket that is."""
+        return (await self._ask(action="open_port", name=name, address=address, port=port))["uid"]
+
+    async def close_port(self, name):
+        """Have systemd let go of the port of a deployment, and forget it."""
+        await self._ask(action="close_port", name=name)
+
     async def status(self, name):
         state = (await self._ask(action="status", names=[name]))["states"].get(name)
         if state is None:

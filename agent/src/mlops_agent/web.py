@@ -20,8 +20,8 @@ from .ports import PortTaken
 from .registry import NotMlflow, RegistryError, RegistryUnreachable
 from .spec import ABSENT, PRESENT, Spec, checked_request, now
 from .store import NotStored
-from .supervisor import FAILED, READY
 from .units import HelperError
+from .watcher import FAILED, READY
 
 LOG = logging.getLogger(__name__)
 
@@ -60,9 +60,7 @@ class Agent:
         self.units = units
         self.ports = ports
         self.tracking = {"status": "unknown", "message": "The tracking server has not been asked yet."}
-        self.figures = metrics.Figures(lambda: [self.describe(spec) for spec in store])
-        # One change at a time: two requests must not be given the same port.
-        self._changing = asyncio.Lock()
+        self.figures = metrics.Figures(lambda: [self.describe(spec) for spec in store.deployments()])
 
     async def watch_tracking(self):
         """Look at the tracking server for ever. Served models do not need it, so nothing follows from what is seen."""
@@ -82,16 +80,17 @@ class Agent:
         uri, options = checked_request(body, self.config.model_roots)
         resolved = await self.registry.resolve(uri)
         rules.model_uri(resolved.uri, self.config.model_roots)
-        async with self._changing:
+        async with self.reconciler.changing:
             stored = self.store.get(name)
             if stored is not None and stored.desired == ABSENT:
                 raise ApiError(409, "being_removed", "The deployment {} is being removed: try again later.".format(name))
             kept = stored.as_stored() if stored else {
                 "workers": self.config.workers, "memory_mb": self.config.memory_mb,
-                "startup_timeout": self.config.startup_timeout, "probe": None,
+                "startup_timeout": self.config.startup_timeout, "probe": None, "follow": False, "slot": None,
             }
+            rules.follows(uri, options.get("follow", kept["follow"]))
             own = stored.port if stored else None
-            taken = {spec.port: spec.name for spec in self.store if spec.name != name}
+            taken = {spec.port: rules.deployment_of(spec.name) for spec in self.store if spec.name != name}
             options["port"] = await self.ports.choose(options.get("port", own), taken, own)
             spec = Spec(**dict(
                 kept, **options, name=name, model_uri=uri.text, resolved_uri=resolved.uri, source=resolved.source,
@@ -117,7 +116,7 @@ class Agent:
 
     async def undeploy(self, name):
         """Remove a deployment; returns its last description."""
-        async with self._changing:
+        async with self.reconciler.changing:
             if self.store.get(name) is None:
                 return await self._undeploy_unmanaged(name)
             spec = self.store.get(name)
@@ -156,8 +155,9 @@ class Agent:
         supervisor = self.reconciler.supervisor(spec.name)
         state, message = supervisor.verdict()
         described = {field: getattr(spec, field) for field in (
-            "name", "model_uri", "resolved_uri", "port", "workers", "memory_mb", "startup_timeout", "probe", "updated_at"
+            "name", "model_uri", "resolved_uri", "port", "workers", "memory_mb", "startup_timeout", "probe", "follow", "updated_at"
         )}
+        described["resolved_uri"] = supervisor.served(spec).resolved_uri
         described.update(
             state=state, message=message, since=supervisor.since, next_try=supervisor.next_try(),
             url=self._url(spec.port), flavors=supervisor.flavors,
@@ -320,7 +320,7 @@ class Deployments(Handler):
     async def get(self):
         unmanaged = await self.agent.reconciler.unmanaged()
         self.answer({
-            "deployments": [self.agent.describe(spec) for spec in self.agent.store],
+            "deployments": [self.agent.describe(spec) for spec in self.agent.store.deployments()],
             "unmanaged": [{"name": name, "message": unmanaged[name]} for name in sorted(unmanaged)],
         })
 
@@ -342,7 +342,7 @@ class DeploymentLogs(Handler):
         spec = await self.agent.existing(rules.deployment_name(name))
         lines = self.get_query_argument("lines", "100")
         lines = rules.whole_number(int(lines) if re.fullmatch("[0-9]{1,6}", lines) else lines, "number of lines", 1, 1000)
-        self.answer({"lines": await self.agent.units.logs(spec.name, lines)})
+        self.answer({"lines": await self.agent.units.logs(self.agent.reconciler.supervisor(spec.name).unit, lines)})
 
 
 class ModelVersions(Handler):

@@ -113,7 +113,7 @@ def _named(holder: Reading) -> str:
 
 def _way_out(holder: Reading) -> str:
     unit = holder.get("unit") or ""
-    if unit.startswith("mlops-model@"):
+    if unit.startswith(("mlops-model@", "mlops-port@")):
         return "That is another model of the agent: declare it with state absent, or choose another port."
     return "Stop that process, or choose another port."
 

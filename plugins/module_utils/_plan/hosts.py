@@ -42,8 +42,9 @@ def _served(settings: Settings, state: str = "present") -> list[dict[str, t.Any]
     return [entry for entry in settings.get("mlops_agent_deployments") or [] if entry.get("state", "present") == state]
 
 
-def _model_unit(entry: t.Mapping[str, t.Any]) -> str:
-    return "mlops-model@%s.service" % entry["name"]
+def _model_units(entry: t.Mapping[str, t.Any]) -> tuple[str, ...]:
+    """Who may hold the port of a model: the model, or systemd for one that follows its stage."""
+    return ("mlops-model@%s.service" % entry["name"], "mlops-port@%s.socket" % entry["name"], "mlops-port@%s.service" % entry["name"])
 
 
 # ------------------------------------------------------------------------------------------------------------- jdk, python, pip_stack
@@ -240,7 +241,7 @@ def _agent_questions(settings: Settings, packages: Packages) -> Questions:
     if not _here(settings, "mlops_agent"):
         return {}
     return {
-        "units": list(_AGENT_UNITS) + [_model_unit(entry) for entry in _served(settings) + _served(settings, "absent")],
+        "units": list(_AGENT_UNITS) + [unit for entry in _served(settings) + _served(settings, "absent") for unit in _model_units(entry)],
         "ports": [_agent_port(settings)] + [entry["port"] for entry in _served(settings) if entry.get("port")],
         "files": [{"path": path} for path in _agent_files(settings).values() if path],
         "paths": ["/var/lib/mlops-agent", "/var/cache/mlops-models"],
@@ -254,13 +255,14 @@ def _agent_findings(settings: Settings, reading: Reading) -> list[str]:
     found += checks.present(reading, _agent_files(settings))
     wanted = {_agent_port(settings): ("mlops_agent_port", _AGENT_UNITS)}
     # A model that is declared absent gives its port up in the same run.
-    leaving = tuple(_model_unit(entry) for entry in _served(settings, "absent"))
+    leaving = tuple(unit for entry in _served(settings, "absent") for unit in _model_units(entry))
     for entry in _served(settings):
         if entry.get("port"):
-            wanted[entry["port"]] = ("the declared model %s" % entry["name"], (_model_unit(entry), *leaving))
+            wanted[entry["port"]] = ("the declared model %s" % entry["name"], (*_model_units(entry), *leaving))
     found += checks.ports(reading, wanted)
     default = settings["mlops_agent_default_memory_mb"]
-    declared = sum(entry.get("memory_mb") or default for entry in _served(settings))
+    # One that follows its stage has two runs while it moves to another version.
+    declared = sum((entry.get("memory_mb") or default) * (2 if entry.get("follow") else 1) for entry in _served(settings))
     total = reading["memory_mb"]["total"]
     if total < BASE_MEMORY_MB + declared:
         found.append(

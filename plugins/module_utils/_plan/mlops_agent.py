@@ -20,6 +20,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules impo
 TOKEN_LEAST_LENGTH = 16
 MODEL_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?\Z")
 MODEL_URI = re.compile(r"(?:models:/|runs:/|s3://|mlflow-artifacts:/|/)[A-Za-z0-9._/@+=,:-]+\Z")
+STAGE_URI = re.compile(r"models:/[^/]+/(?:none|staging|production|archived)\Z", re.IGNORECASE)
 PROBE_FORMS = (("columns", "data"), ("records",), ("inputs",), ("instances",))
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -71,6 +72,7 @@ RULES: rules.Table = {
     "mlops_agent_health_interval": rules.between(1, 3600).when(builtin),
     "mlops_agent_health_timeout": rules.between(1, 600).when(builtin),
     "mlops_agent_health_failures": rules.between(1, 100).when(builtin),
+    "mlops_agent_follow_interval": rules.between(1, 86400).when(builtin),
     "mlops_agent_body_limit": rules.between(1024, 67108864).when(builtin),
     "mlops_agent_s3_endpoint_url": rules.url(or_nothing=True, example="https://s3.example.com").when(present),
     "mlops_agent_s3_region": rules.region(or_nothing=True).when(present),
@@ -192,6 +194,8 @@ def _deployment_problems(settings: Settings) -> list[str]:
             )
         judged = rules.judge(DEPLOYMENT, entry)
         found += ["%s: %s" % (where, sentence) for sentence in judged] + _probe_problems(where, entry.get("probe"))
+        if entry.get("follow") and isinstance(uri, str) and not STAGE_URI.match(uri):
+            found.append("%s has follow, but its model_uri names no stage to follow; expected models:/NAME/STAGE." % where)
         port = entry.get("port")
         if port is None or any(sentence.startswith("port ") for sentence in judged):
             continue
@@ -200,9 +204,18 @@ def _deployment_problems(settings: Settings) -> list[str]:
         elif port in taken:
             found.append("%s wants port %d, which %s has already." % (where, port, taken[port]))
         taken.setdefault(port, str(name))
-    if kept and len(served(settings)) > kept[1] - kept[0] + 1:
-        found.append("%d models are declared, but the range kept for models holds %d ports." % (len(served(settings)), kept[1] - kept[0] + 1))
+    if kept and ports_needed(settings) > kept[1] - kept[0] + 1:
+        following = sum(1 for entry in served(settings) if entry.get("follow"))
+        found.append(
+            "%d models are declared%s, but the range kept for models holds %d ports."
+            % (len(served(settings)), ", %d with follow, which take three ports each" % following if following else "", kept[1] - kept[0] + 1)
+        )
     return found
+
+
+def ports_needed(settings: Settings) -> int:
+    """Ports of the range for the declared models: one that follows its stage has one that stays, and one for each of two runs."""
+    return sum(3 if entry.get("follow") else 1 for entry in served(settings))
 
 
 def _probe_problems(where: str, probe: t.Any) -> list[str]:

@@ -176,7 +176,7 @@ class MemoryAgent:
             return self._error(409, "port_taken", "Port 8086 belongs to this agent.")
         known = self.deployments.get(name)
         which = body["model_uri"].rpartition("/")[2]
-        defaults = {"name": name, "port": 5001, "workers": 1, "memory_mb": 2048, "startup_timeout": 180, "probe": None,
+        defaults = {"name": name, "port": 5001, "workers": 1, "memory_mb": 2048, "startup_timeout": 180, "probe": None, "follow": False,
                     "url": "http://127.0.0.1:5001", "flavors": [], "restarts": 0, "log": [], "message": "", "updated_at": "2026-01-01T00:00:00Z"}
         new = dict(defaults, **dict(known or {}, **body))
         new["resolved_uri"] = "models:/m/%s" % self.stages.get(which, which)

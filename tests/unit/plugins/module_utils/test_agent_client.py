@@ -20,7 +20,7 @@ def parameters(agent, **given):
     defaults = {
         "agent_url": agent.url, "agent_token": agent.token, "validate_certs": True, "ca_path": None, "use_proxy": True, "timeout": 30,
         "name": "churn", "state": "present", "model_uri": "models:/m/1", "port": None, "workers": None, "memory_mb": None,
-        "startup_timeout": None, "probe": None, "wait": True, "wait_timeout": 5,
+        "startup_timeout": None, "probe": None, "follow": None, "wait": True, "wait_timeout": 5,
     }  # fmt: skip
     return dict(defaults, **given)
 
@@ -164,6 +164,14 @@ def test_a_stage_is_looked_up_anew(memory_agent):
     assert result["diff"]["before"]["resolved_uri"] == "models:/m/1" and result["diff"]["after"]["resolved_uri"] == "models:/m/2"
 
 
+def test_a_stage_is_followed_when_asked_for(memory_agent):
+    assert apply(memory_agent, model_uri="models:/m/Production", follow=True)["deployment"]["follow"] is True
+    assert apply(memory_agent, model_uri="models:/m/Production", follow=True)["changed"] is False
+    assert apply(memory_agent, model_uri="models:/m/Production")["changed"] is False, "what is not said is kept"
+    result = apply(memory_agent, model_uri="models:/m/Production", follow=False)
+    assert (result["changed"], result["diff"]["after"]["follow"]) == (True, False)
+
+
 def test_the_agents_refusal_is_passed_on(memory_agent):
     with pytest.raises(ClientError) as caught:
         apply(memory_agent, port=8086)
@@ -197,6 +205,7 @@ def test_a_server_that_is_no_agent(http_server, memory_agent, answer):
         ({"model_uri": "models:/m/../1"}, "must not be parts"),
         ({"model_uri": "models:/m/1;id"}, "has ';' in it"),
         ({"model_uri": "relative"}, "a relative path"),
+        ({"follow": True}, "follow is true, but model_uri is 'models:/m/1', which names no stage to follow"),
         ({"port": 0}, "port is 0"),
         ({"port": 70000}, "port is 70000"),
         ({"workers": 0}, "workers is 0"),

@@ -143,6 +143,12 @@ class TestModels:
         (sentence,) = found(settings)
         assert "8960 MB are needed: 768 for the services and 8192 for the declared models" in sentence
 
+    def test_one_that_follows_counts_twice_and_may_have_its_port_held_by_systemd(self):
+        following = {"name": "churn", "port": 5002, "memory_mb": 4096, "model_uri": "models:/m/Production", "follow": True}
+        ports = {"5002": {"address": "127.0.0.1", "pid": 1, "process": "systemd", "unit": "mlops-port@churn.socket"}}
+        (sentence,) = found({**SETTINGS, "mlops_agent_deployments": [following]}, ports=ports)
+        assert "and 8192 for the declared models" in sentence
+
     def test_our_own_services_may_hold_their_ports(self):
         settings = {**SETTINGS, "mlops_agent_deployments": [{"name": "churn", "port": 5002}]}
         ports = {

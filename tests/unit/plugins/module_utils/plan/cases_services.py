@@ -171,6 +171,7 @@ WRONG: list[tuple[str, Changes, str]] = [
     ("mlops_agent", {"mlops_agent_health_interval": 0}, "mlops_agent_health_interval is '0'"),
     ("mlops_agent", {"mlops_agent_health_timeout": 601}, "mlops_agent_health_timeout is '601'"),
     ("mlops_agent", {"mlops_agent_health_failures": 0}, "mlops_agent_health_failures is '0'"),
+    ("mlops_agent", {"mlops_agent_follow_interval": 0}, "mlops_agent_follow_interval is '0'"),
     ("mlops_agent", {"mlops_agent_body_limit": 1}, "mlops_agent_body_limit is '1'"),
     ("mlops_agent", {"mlops_agent_s3_endpoint_url": "http://a b"}, "mlops_agent_s3_endpoint_url is 'http://a b'"),
     ("mlops_agent", {"mlops_agent_s3_region": "a b"}, "mlops_agent_s3_region is 'a b'"),
@@ -206,6 +207,17 @@ WRONG: list[tuple[str, Changes, str]] = [
         {"mlops_agent_model_port_last": 5002, **deployed(*(model(name) for name in "abc"))},
         "3 models are declared, but the range kept for models holds 2 ports.",
     ),
+    (
+        "mlops_agent",
+        {"mlops_agent_model_port_last": 5003, **deployed(model("a", model_uri="models:/a/Production", follow=True), model("b"))},
+        "2 models are declared, 1 with follow, which take three ports each, but the range kept for models holds 3 ports.",
+    ),
+    (
+        "mlops_agent",
+        deployed(model(model_uri="models:/a/3", follow=True)),
+        "mlops_agent_deployments: churn has follow, but its model_uri names no stage to follow",
+    ),
+    ("mlops_agent", deployed(model(follow="yes")), "mlops_agent_deployments: churn: follow must be true or false"),
     ("mlops_agent", {**VENDOR, **deployed(model())}, "mlops_agent_deployments needs mlops_agent_provider builtin"),
     (
         "mlops_agent",

@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What watching over a deployment has in common, however it is served: a loop of steps, and a verdict for those who ask."""
+
+import asyncio
+import logging
+import time
+
+from .ports import PortTaken
+from .spec import ABSENT, now
+from .store import NotStored
+from .units import HelperError
+
+LOG = logging.getLogger(__name__)
+
+STATES = STARTING, READY, UNHEALTHY, FAILED, STOPPING = "starting", "ready", "unhealthy", "failed", "stopping"
+
+#: Seconds until the next step after one that could not be taken.
+RETRY = 5.0
+
+
+class Watcher:
+    """A loop that compares what is wanted of one deployment with what is, and takes one step."""
+
+    def __init__(self, name, reconciler):
+        self.name = name
+        self.since = now()  # when it became ready, or ceased to be
+        self.task = None
+        self.removed = asyncio.Event()
+        self._around = reconciler
+        self._wake = asyncio.Event()
+        self._state = STARTING
+        self._message = ""
+        self._judged = None  # the spec of which _state and _message speak
+        self._next_step = 0.0
+
+    def verdict(self):
+        """(state, message) as of now; a step that still works on an older spec has no say."""
+        spec = self._around.store.get(self.name)
+        if spec is None or spec.desired == ABSENT:
+            return STOPPING, self._message
+        if self._judged is not spec:
+            return STARTING, "The request is accepted."
+        return self._state, self._message
+
+    def wake(self):
+        """Take the next step now."""
+        self._wake.set()
+
+    async def pause(self, seconds):
+        self._next_step = time.monotonic() + seconds
+        try:
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        except asyncio.TimeoutError:
+            pass
+        self._wake.clear()
+
+    async def guarded_step(self):
+        """Take a step; returns after how many seconds to take the next."""
+        try:
+            return await self._step()
+        except (HelperError, PortTaken, NotStored) as error:
+            self._message = str(error)
+            LOG.warning("%s: %s", self.name, error)
+        except OSError as error:
+            self._message = "The agent cannot work on this: {}.".format(error)
+            LOG.warning("%s: %s", self.name, self._message)
+        except asyncio.CancelledError:  # an Exception until Python 3.8
+            raise
+        except Exception:  # one deployment's surprise must not end the supervision of it
+            self._message = "The agent met an unexpected problem; its journal has the details."
+            LOG.exception("%s: unexpected problem", self.name)
+        return RETRY
+
+    async def _step(self):
+        raise NotImplementedError
