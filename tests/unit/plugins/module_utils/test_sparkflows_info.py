@@ -133,8 +133,10 @@ def test_an_answer_that_tells_no_user_proves_no_login(http_server, told):
     assert refused(http_server.url)
 
 
-@pytest.mark.parametrize("body, words", [({"status": "error"}, "health is 'error'"), ({"status": "DOWN"}, "health is 'DOWN'"),
-                                          ({"status": "FAILED"}, "health is 'FAILED'")])
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [({"status": "error"}, "health is 'error'"), ({"status": "DOWN"}, "health is 'DOWN'"), ({"status": "FAILED"}, "health is 'FAILED'")],
+)
 def test_a_health_that_is_not_up(http_server, body, words):
     http_server.route("GET", "/healthcheck", body)
     assert words in refused(http_server.url)
