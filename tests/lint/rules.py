@@ -129,6 +129,21 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(inner)
 
 
+def internal_variables_are_there(root: Path) -> Iterator[str]:
+    """A role's internal variable that is used is set somewhere in the role: in vars, by a task, or by a template's set or for."""
+    for role in sorted(path for path in (root / "roles").glob("*") if path.is_dir()):
+        files = [path for kind in ("tasks", "vars", "templates") for path in sorted((role / kind).rglob("*")) if path.is_file()]
+        text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+        name = rf"__{role.name}_\w+"
+        there = {
+            *re.findall(rf"^[ -]*({name}):", text, re.MULTILINE),
+            *re.findall(rf"(?:register|loop_var|index_var): ({name})", text),
+            *re.findall(rf"\{{%-? *(?:set|for) ({name})", text),
+        }
+        for missing in sorted(set(re.findall(rf"(?<!\w){name}", text)) - there):
+            yield f"roles/{role.name}: {missing} is used and set nowhere"
+
+
 # A secret that is handed on as it is, or the text of a file that a module gets.
 HANDED_ON = re.compile(r"\{\{\s*(\w+)(?:\s*\|\s*default\([^()]*\))*\s*\}\}")
 FILE_TEXT = re.compile(r"\{\{\s*(lookup\('ansible\.builtin\.(?:file|template)', [^{}|]*\))\s*\}\}")
@@ -334,6 +349,7 @@ def nothing_of_one_machine(root: Path) -> Iterator[str]:
 RULES: tuple[Callable[[Path], Iterator[str]], ...] = (
     defaults_equal_specs,
     secrets_are_not_logged,
+    internal_variables_are_there,
     texts_stay_texts,
     controller_tasks_do_not_become,
     inventories_have_one_shape,

@@ -53,12 +53,13 @@ def test_only_sparkflows_login_reaches_the_tracking_server(sparkflows: Host) -> 
 
 
 def test_what_is_not_reached_is_told(sparkflows: Host, operator: Operator, on: On) -> None:
-    on("debian13").check_output("systemctl stop mlops-agent.service")
+    # The socket holds the port for the agent.
+    on("debian13").check_output("systemctl stop mlops-agent.socket mlops-agent.service")
     try:
         run = operator.play("site", "--limit", "sparkflows", fails=True, sparkflows_reach_timeout=3)
         assert "From sparkflows not everything answers that Sparkflows needs: tcp://debian13:8086 does not answer: Connection refused" in run.text
     finally:
-        on("debian13").check_output("systemctl start mlops-agent.service")
+        on("debian13").check_output("systemctl start mlops-agent.socket mlops-agent.service")
 
 
 def test_wrong_token_changes_nothing(sparkflows: Host, operator: Operator) -> None:

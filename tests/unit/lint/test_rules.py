@@ -168,6 +168,19 @@ def test_documents_state_locked_versions(tree: Tree) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("tasks", "missing"),
+    [
+        ("- debug: {msg: '{{ __jdk_seen }}'}\n  register: __jdk_done\n", ["__jdk_seen"]),
+        ("- stat: {path: /}\n  register: __jdk_seen\n- debug: {msg: '{{ __jdk_seen }}'}\n", []),
+        ("- debug: {msg: '{{ __jdk_seen }}'}\n  vars:\n    __jdk_seen: 1\n", []),
+    ],
+)
+def test_internal_variables_are_there(tree: Tree, tasks: str, missing: list[str]) -> None:
+    found = list(rules.internal_variables_are_there(tree({"roles/jdk/tasks/main.yml": tasks, "roles/jdk/vars/main.yml": "---\n__jdk_other: 1\n"})))
+    assert [sentence.split()[1] for sentence in found] == missing
+
+
 def test_support_table_is_true(tree: Tree) -> None:
     table = "| Debian 13 | tested |\n| Ubuntu 24.04 | not tested |\n| ansible-core 2.16 | tested |\n"
     files = {"molecule/default/inventory/hosts.yml": "hosts: debian-13\n", "testbed/cores.py": 'CORES = {"2.16": ("3.11",)}\n', "README.md": table}
