@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What watching over a deployment has in common, however it is served: a loop of steps, and a verdict for those who ask."""
 
+import abc
 import asyncio
 import logging
 import time
@@ -20,7 +21,7 @@ STATES = STARTING, READY, UNHEALTHY, FAILED, STOPPING = "starting", "ready", "un
 RETRY = 5.0
 
 
-class Watcher:
+class Watcher(abc.ABC):
     """A loop that compares what is wanted of one deployment with what is, and takes one step."""
 
     def __init__(self, name, reconciler):
@@ -73,5 +74,6 @@ class Watcher:
             LOG.exception("%s: unexpected problem", self.name)
         return RETRY
 
+    @abc.abstractmethod
     async def _step(self):
-        raise NotImplementedError
+        """One look, and what follows from it."""
