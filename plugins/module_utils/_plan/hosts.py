@@ -283,7 +283,6 @@ def _scorer_questions(settings: Settings, packages: Packages) -> Questions:
         "commands": ["dockerd", "haproxy"],
         "ports": [entry["port"] for entry in settings["scorer_services"] if isinstance(entry, dict) and entry.get("port")],
         "paths": ["/var/lib/sparkflows-mlops", "/etc/sparkflows-mlops"],
-        "files": [{"path": settings["scorer_registry_ca"]}] if settings["scorer_registry_ca"] else [],
         "packages": [{"name": "haproxy", "unless": "haproxy"}] + (_by_distribution(packages["scorer"], "dockerd") if settings["scorer_install_docker"] else []),
     }
 
@@ -292,7 +291,6 @@ def _scorer_findings(settings: Settings, reading: Reading) -> list[str]:
     if not _here(settings, "scorer"):
         return []
     found = checks.system(reading, checks.SCORER_SYSTEMS) + checks.places(reading, ["/var/lib/sparkflows-mlops"])
-    found += checks.present(reading, {"scorer_registry_ca": settings["scorer_registry_ca"]})
     if not reading["units"].get("docker.service", {}).get("exists") and reading["commands"].get("dockerd") is None:
         offers = reading["os"]["family"] == "Debian" or reading["os"]["distribution"] == "Amazon"
         if not settings["scorer_install_docker"]:
