@@ -14,12 +14,15 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import tempfile
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
+
 MARKER = ".release.json"
 _SCRATCH = ".tmp-"
+# Seconds that rm may take over a tree.
+_REMOVAL_SECONDS = 600
 
 
 class Problem(Exception):
@@ -93,8 +96,9 @@ def remove(path: str) -> None:
         shutil.rmtree(doomed)
     except (OSError, RecursionError):
         # A tree that is nested deeper than Python can follow, or than it may open folders; rm can.
-        done = subprocess.run(["rm", "-rf", "--", doomed], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-        if done.returncode or os.path.lexists(doomed):
+        with contextlib.suppress(commands.TooSlow):
+            commands.run(["rm", "-rf", "--", doomed], timeout=_REMOVAL_SECONDS)
+        if os.path.lexists(doomed):
             raise
 
 

@@ -37,7 +37,10 @@ def run(*argv: str, stdin: str | None = None, refused: str | None = None) -> str
     """What a command prints. When it fails: `refused`, or OSError with its words if that is None."""
     environment = {"LC_ALL": "C", "PATH": SEARCHED}
     try:
-        done = subprocess.run(argv, input=stdin, capture_output=True, text=True, env=environment, timeout=PATIENCE, check=False)
+        # This is also a program of its own, so there is no AnsibleModule.
+        done = subprocess.run(  # pylint: disable=ansible-bad-function
+            argv, input=stdin, capture_output=True, text=True, env=environment, timeout=PATIENCE, check=False
+        )
     except subprocess.TimeoutExpired:
         raise OSError(f"{' '.join(argv)} did not end within {PATIENCE} seconds") from None
     if done.returncode and refused is None:
