@@ -70,7 +70,8 @@ def lock_holder(paths: t.Sequence[str] = _LOCKS) -> dict[str, t.Any] | None:
     """The process that holds the package manager's lock, or None."""
     for path in paths:
         try:
-            with open(path, "rb+") as file:
+            # For reading alone: a file system that layers others copies a file when it is opened for writing, and a read-only one refuses.
+            with open(path, "rb") as file:
                 answer = fcntl.fcntl(file, fcntl.F_GETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
         except OSError:
             continue

@@ -38,6 +38,21 @@ def test_looking_at_a_lock_does_not_take_it(tmp_path):
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def test_a_lock_is_opened_for_reading_alone(tmp_path, monkeypatch):
+    """A layered file system takes an opening for writing for a change."""
+    modes = []
+
+    def recorded(path, mode="r", **options):
+        modes.append(mode)
+        return open(path, mode, **options)
+
+    path = tmp_path / "lock"
+    path.touch()
+    monkeypatch.setattr(packages, "open", recorded, raising=False)
+    assert packages.lock_holder([str(path)]) is None
+    assert modes == ["rb"]
+
+
 def test_candidates():
     policy = (
         "nginx:\n  Installed: (none)\n  Candidate: 1.22.1-9\n  Version table:\n     1.22.1-9 500\n        500 http://x bookworm/main amd64 Packages\n"
