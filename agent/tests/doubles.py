@@ -39,9 +39,11 @@ def free_ports(count):
 
 
 class _Server:
-    """An HTTP server in a thread; answer(method, path, headers, body) gives (status, document)."""
+    """An HTTP server in a thread; answer(method, path, headers, body) gives (status, document). headers go with each answer."""
 
     def __init__(self, answer, port=0):
+        headers = self.headers = {}
+
         class Handler(BaseHTTPRequestHandler):
             def handle_one(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -50,6 +52,8 @@ class _Server:
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(data)))
+                for header in headers.items():
+                    self.send_header(*header)
                 self.end_headers()
                 self.wfile.write(data)
 

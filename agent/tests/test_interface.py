@@ -228,6 +228,34 @@ def test_a_stranger_is_not_taken_for_the_tracking_server(world, answer):
         stranger.close()
 
 
+@pytest.mark.parametrize("own, seen", [
+    ("another-host", "'another-host'"), ("MLFLOW-1", "'MLFLOW-1'"), ("mlflow-1, mlflow-1", "'mlflow-1, mlflow-1'"), ("", "one without a name"),
+    ("\u00e9" * 300, "'" + "\\xe9" * 29 + "..."),
+], ids=["another", "another spelling", "more than one", "none", "a long one"])
+def test_another_tracking_server_than_the_wanted_one_is_not_believed(world, own, seen):
+    world.config["tracking_name"] = "mlflow-1"
+    if own:
+        world.tracking.headers["Tracking-Server-Name"] = own
+    agent = world.agent()
+    assert agent.wait_until_up()
+    expected = "The MLflow tracking server 'mlflow-1' was expected at the tracking URI, but {} answers there.".format(seen)
+    assert tracking_as_seen(agent, "another_server") == expected
+    for answer in (agent.deploy("churn"), agent.call("POST", "/api/v1/models/a/versions", {"source": "models:/churn/1"})):
+        assert answer == (503, {"error": {"code": "registry_unreachable", "message": expected}})
+    assert world.tracking.writes == []
+
+
+def test_the_wanted_tracking_server_is_believed(world):
+    world.config["tracking_name"] = "mlflow 1"
+    world.tracking.headers["Tracking-Server-Name"] = "mlflow 1"
+    agent = world.agent()
+    assert agent.wait_until_up()
+    assert tracking_as_seen(agent, "ok") == ""
+    assert agent.deploy("churn")[0] == 201
+    # Its refusals are its own words still.
+    assert agent.deploy("other", "models:/nobody/1")[1]["error"]["code"] == "model_not_found"
+
+
 def test_another_model_than_was_asked_for_is_not_believed(agent, world):
     world.tracking.versions["churn"][0]["name"] = "other"
     status, answer = agent.deploy("churn")

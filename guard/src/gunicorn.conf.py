@@ -33,4 +33,4 @@ def post_worker_init(worker):
     from tracking_guard import requests, stores
 
     stores.install(_places())
-    worker.wsgi = requests.Guard(worker.wsgi)
+    worker.wsgi = requests.Guard(worker.wsgi, os.environ.get("TRACKING_GUARD_NAME", ""))

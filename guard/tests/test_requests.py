@@ -67,6 +67,15 @@ def test_no_request_is_smuggled(guarded: Tracking, framing: bytes) -> None:
     alive(guarded)
 
 
+def test_each_answer_tells_the_servers_name(serve: t.Callable[..., Tracking], guarded: Tracking) -> None:
+    named = serve(TRACKING_GUARD_NAME="MLflow 1: host_a.example")
+    asked = b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answers = [raw(named, asked % path) for path in (b"/health", API.encode() + b"registered-models/get?name=nobodys", b"/", b"/..;/")]
+    assert [answer[9:12] for answer in answers] == [b"200", b"404", b"200", b"400"]
+    assert [answer.count(b"\r\nTracking-Server-Name: MLflow 1: host_a.example\r\n") for answer in answers] == [1, 1, 1, 1]
+    assert b"Tracking-Server-Name" not in raw(guarded, asked % b"/health")
+
+
 @pytest.mark.parametrize("length", [b"-1", b"-5\r\nabcde", b"ffffffffffffffffffff", b"0x5\r\nabcde"])
 def test_odd_chunks_end_the_request(guarded: Tracking, length: bytes) -> None:
     answer = raw(guarded, CHUNKED + length + b"\r\n0\r\n\r\n")

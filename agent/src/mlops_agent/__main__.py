@@ -43,7 +43,7 @@ async def serve(config, secrets):
     ports = Ports(
         config.model_address, config.model_port_first, config.model_port_last, settings.reserved_ports(config), units
     )
-    registry = Registry(config.tracking_uri, secrets, config.tracking_ca_file)
+    registry = Registry(config.tracking_uri, secrets, config.tracking_ca_file, config.tracking_name)
     reconciler = Reconciler(config, store, units, Health(config.health_timeout), ports, registry)
     agent = Agent(config, secrets, store, reconciler, registry, units, ports)
 

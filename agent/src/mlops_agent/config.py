@@ -19,6 +19,7 @@ DEFAULTS = {
     "tls_private_key": "",
     "tracking_uri": None,
     "tracking_ca_file": "",
+    "tracking_name": "",
     "model_address": "127.0.0.1",
     "model_url_host": "",
     "model_port_first": 5001,

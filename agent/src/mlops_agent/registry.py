@@ -14,10 +14,13 @@ from urllib.parse import urlencode
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
 
-from . import http1
+from . import http1, rules
 
 #: A listing of 10,000 versions is smaller.
 ANSWER_LIMIT = 32 * 1024 * 1024
+
+#: By which the collection's tracking server tells its name in each answer; see guard/src/tracking_guard/requests.py.
+NAME_HEADER = "Tracking-Server-Name"
 
 #: A fixed version of a model: uri is what the launcher fetches, source where the bytes lie.
 Resolved = namedtuple("Resolved", "uri source")
@@ -33,11 +36,21 @@ class RegistryError(Exception):
 
 
 class RegistryUnreachable(Exception):
-    """The tracking server did not answer, or refused the login. The text is a sentence."""
+    """The tracking server did not answer, or refused the login. The text is a sentence; status is the word for programs."""
+
+    status = "unreachable"
 
 
 class NotMlflow(RegistryUnreachable):
     """Something answers at the tracking URI, but it is no MLflow tracking server."""
+
+    status = "not_mlflow"
+
+
+class AnotherServer(RegistryUnreachable):
+    """A tracking server answers at the tracking URI, but not the one that was wanted there."""
+
+    status = "another_server"
 
 
 @contextlib.contextmanager
@@ -54,17 +67,18 @@ NOBODYS_MODEL = "a-model-that-the-mlops-agent-asks-for"
 
 
 class Registry:
-    """The model registry at tracking_uri; secrets hold its login."""
+    """The model registry at tracking_uri; secrets hold its login, and name is what the server must call itself, empty for any."""
 
-    def __init__(self, tracking_uri, secrets, ca_file="", timeout=20):
+    def __init__(self, tracking_uri, secrets, ca_file="", name="", timeout=20):
         self._base = tracking_uri.rstrip("/") + "/api/2.0/mlflow/"
         self._secrets = secrets
+        self._name = name
         self._timeout = timeout
         self._tls = ssl.create_default_context(cafile=ca_file or None)
         self._client = http1.client(ANSWER_LIMIT)
 
     async def check(self):
-        """See that what answers is an MLflow, and lets the agent in. Raises RegistryUnreachable, or NotMlflow."""
+        """See that what answers is an MLflow, the wanted one, and lets the agent in. Raises RegistryUnreachable or a kind of it."""
         try:
             with _as_mlflow():
                 (await self._get("registered-models/get", name=NOBODYS_MODEL))["registered_model"]["name"]
@@ -184,8 +198,7 @@ class Registry:
             raise RegistryUnreachable("The tracking server cannot be reached: {}.".format(error))
         return self._document(response)
 
-    @staticmethod
-    def _document(response):
+    def _document(self, response):
         if response.code in (401, 403):
             raise RegistryUnreachable(
                 "The tracking server refuses the agent's login (status {}).".format(response.code)
@@ -194,11 +207,20 @@ class Registry:
             raise RegistryUnreachable("The tracking server is out of order: {}.".format(response.error))
         try:
             document = json.loads(response.body.decode())
-            if response.code == 200 and isinstance(document, dict):
-                return document
-            message, code = str(document["message"]), str(document["error_code"])
+            refusal = None
+            if response.code != 200 or not isinstance(document, dict):
+                refusal = RegistryError(str(document["message"]), str(document["error_code"]))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise NotMlflow(
                 "What answers at the tracking URI (status {}) is not an MLflow tracking server.".format(response.code)
             )
-        raise RegistryError(message, code)
+        self._check_name(response.headers.get(NAME_HEADER, ""))
+        if refusal is not None:
+            raise refusal
+        return document
+
+    def _check_name(self, seen):
+        if self._name and seen != self._name:
+            raise AnotherServer("The MLflow tracking server {} was expected at the tracking URI, but {} answers there.".format(
+                rules.shown(self._name), rules.shown(seen) if seen else "one without a name"
+            ))

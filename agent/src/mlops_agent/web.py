@@ -17,7 +17,7 @@ from tornado.web import Application, HTTPError, RequestHandler, stream_request_b
 from . import __version__, config as settings
 from . import metrics, rules
 from .ports import PortTaken
-from .registry import NotMlflow, RegistryError, RegistryUnreachable
+from .registry import RegistryError, RegistryUnreachable
 from .spec import ABSENT, PRESENT, Spec, checked_request, now
 from .store import NotStored
 from .units import HelperError
@@ -69,7 +69,7 @@ class Agent:
             try:
                 await self.registry.check()
             except RegistryUnreachable as error:
-                seen = {"status": "not_mlflow" if isinstance(error, NotMlflow) else "unreachable", "message": str(error)}
+                seen = {"status": error.status, "message": str(error)}
             if seen["status"] not in ("ok", self.tracking["status"]):
                 LOG.warning("%s", seen["message"])
             self.tracking = seen

@@ -26,24 +26,33 @@ _ENDLESS_NUMBER = re.compile(rb"\d{4301}")
 _REASONS = {400: "Bad Request", 403: "Forbidden", 413: "Payload Too Large", 415: "Unsupported Media Type"}
 
 
-class Guard:
-    """Hands a request on to an application, or answers it with a refusal: a JSON body like MLflow's own errors."""
+#: By which clients that want this very server know it.
+NAME_HEADER = "Tracking-Server-Name"
 
-    def __init__(self, application: t.Callable[[Environ, t.Any], Answer]) -> None:
+
+class Guard:
+    """Hands a request on to an application, or answers it with a refusal: a JSON body like MLflow's own errors.
+
+    Each answer tells the server's `name`, where it has one: visible ASCII characters, also with spaces between them.
+    """
+
+    def __init__(self, application: t.Callable[[Environ, t.Any], Answer], name: str = "") -> None:
         self._application = application
+        self._name = [(NAME_HEADER, name)] if name else []
 
     def __call__(self, environ: Environ, start_response: t.Any) -> Answer:
         refusal = judge(environ)
         if refusal is not None:
             status, sentence = refusal
             body = json.dumps({"error_code": "INVALID_PARAMETER_VALUE" if status == 400 else "BAD_REQUEST", "message": sentence}).encode()
-            headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Connection", "close")]
+            headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Connection", "close"), *self._name]
             start_response("%d %s" % (status, _REASONS[status]), headers)
             return [body]
 
         def start(status: str, headers: t.List[t.Tuple[str, str]], *error: t.Any) -> t.Any:
             # An artifact is whatever somebody uploaded: no browser is to guess a script in it, or to show a page of ours in another's.
-            return start_response(status, [*headers, ("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "SAMEORIGIN")], *error)
+            ours = [("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "SAMEORIGIN"), *self._name]
+            return start_response(status, [*headers, *ours], *error)
 
         return self._application(environ, start)
 

@@ -146,6 +146,7 @@ def test_who_is_let_in(first: SetUp, servers: list[Server]) -> None:
         status, headers = server.ask(server.password())
         assert status == 200
         assert headers["Server"] == "nginx"
+        assert headers["Tracking-Server-Name"] == server.name
         assert server.ask(server.password(), "/api/2.0/mlflow/experiments/list")[0] == 200
         assert not server.listens(5000)
 

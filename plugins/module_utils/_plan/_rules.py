@@ -149,6 +149,11 @@ def host_or_nothing() -> Rule:
     return Rule(lambda name, value: _unless(value == "" or is_host(bare.sub(r"\1", value)), name, value, "a host's name, an IP address or nothing"))
 
 
+def header_text() -> Rule:
+    """A text that a header of HTTP can carry as it is, or nothing. Source: RFC 9110, section 5.5."""
+    return shape(r"(?:[!-~](?:[ -~]{0,251}[!-~])?)?", "at most 253 ASCII characters on one line, with spaces only between others, or nothing")
+
+
 def user(expected: str) -> Rule:
     """A user's or a group's name, as useradd takes them."""
     return shape(r"[a-z_][a-z0-9_-]{0,30}", expected + ", such as mlflow")

@@ -74,6 +74,7 @@ RULES: rules.Table = {
     "mlflow_server_user": rules.user("a user's name"),
     "mlflow_server_group": rules.user("a group's name"),
     "mlflow_server_listen_address": rules.address(names=True),
+    "mlflow_server_name": rules.header_text(),
     "mlflow_server_port": rules.between(1024, 65535),
     "mlflow_server_artifact_directory": rules.absolute_path(deep=True),
     "mlflow_server_workers": rules.between(1, 64).when(present),

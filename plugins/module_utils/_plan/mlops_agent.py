@@ -51,6 +51,7 @@ RULES: rules.Table = {
     "mlops_agent_tls_certificate": rules.absolute_path(or_nothing=True).when(builtin),
     "mlops_agent_tls_private_key": rules.absolute_path(or_nothing=True).when(builtin),
     "mlops_agent_tracking_uri": rules.url(login=False, plain=True).when(present),
+    "mlops_agent_tracking_name": rules.header_text().when(builtin),
     "mlops_agent_tracking_username": rules.one_line().when(present),
     "mlops_agent_tracking_password": rules.secret().when(present),
     "mlops_agent_tracking_token": rules.secret().when(present),
