@@ -50,6 +50,23 @@ def agent_argument_spec() -> dict[str, t.Any]:
     )
 
 
+#: The options of the module mlops_deployment.
+ARGUMENT_SPEC: dict[str, t.Any] = dict(
+    agent_argument_spec(),
+    name={"type": "str", "required": True},
+    state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+    model_uri={"type": "str"},
+    port={"type": "int"},
+    workers={"type": "int"},
+    memory_mb={"type": "int"},
+    startup_timeout={"type": "int"},
+    probe={"type": "dict"},
+    follow={"type": "bool"},
+    wait={"type": "bool", "default": True},
+    wait_timeout={"type": "int"},
+)
+
+
 def agent_client(params: t.Mapping[str, t.Any]) -> Client:
     """The client for the agent that a module's parameters name."""
     return Client(

@@ -31,6 +31,34 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._files import (
     remove,
 )
 
+#: The options of the module.
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "dest": {"type": "path", "required": True},
+    "release": {"type": "str"},
+    "src": {"type": "str"},
+    "remote_src": {"type": "bool", "default": False},
+    "sha256": {"type": "str"},
+    "root": {"type": "str"},
+    "home": {"type": "path"},
+    "verify": {
+        "type": "dict",
+        "options": {
+            "argv": {"type": "list", "elements": "str", "required": True},
+            "pattern": {"type": "str"},
+            "description": {"type": "str"},
+        },
+    },
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "keep": {"type": "int", "default": 2},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+    "use_proxy": {"type": "bool", "default": True},
+    "timeout": {"type": "int", "default": 60},
+    "url_username": {"type": "str"},
+    "url_password": {"type": "str", "no_log": True},
+}
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})\Z")
 _VERIFY_SECONDS = 120

@@ -23,6 +23,7 @@ import typing as t
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _certificates as certificates
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _packages as packages
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _predictions
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _requirements as requirements
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _tracking_database as tracking_database
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
@@ -93,7 +94,7 @@ def read(params: dict[str, t.Any]) -> dict[str, t.Any]:
         "distributions": distributions(params["venv"], params["lock"], python) if params["venv"] else None,
         "units": units(params["units"]),
         "ports": ports(params["ports"]),
-        "files": {wanted["path"]: file_facts(wanted["path"], wanted.get("content"), wanted.get("contains") or ()) for wanted in params["files"]},
+        "files": {wanted["path"]: file_facts(**{**wanted, "contains": wanted.get("contains") or ()}) for wanted in params["files"]},
         "certificates": {wanted["path"]: certificates.certificate_facts(**wanted) for wanted in params["certificates"]},
         "users": {name: user_facts(name) for name in params["users"]},
         "groups": {name: group_facts(name) for name in params["groups"]},
@@ -102,6 +103,7 @@ def read(params: dict[str, t.Any]) -> dict[str, t.Any]:
         "in_use": in_use(params["in_use"]) if params["in_use"] else {},
         "commands": {name: shutil.which(name, path=commands.PATH) for name in params["commands"]},
         "urls": url_answers(params["urls"]),
+        "predictions": _predictions.predictions(params["predictions"], os_facts(), os.uname().machine),
     }
 
 
@@ -341,8 +343,8 @@ def database_facts(wanted: dict[str, t.Any]) -> dict[str, t.Any]:
     return {**facts, "standing": tracking_database.standing(facts, known), "expected": known[-1] if known else None}
 
 
-def file_facts(path: str, content: str | None, contains: t.Sequence[str] = ()) -> dict[str, t.Any]:
-    """What is at a path (a link itself, not what it points to), and whether a file holds exactly `content` in UTF-8, or holds some texts."""
+def file_facts(path: str, content: str | None = None, contains: t.Sequence[str] = (), text: bool = False) -> dict[str, t.Any]:
+    """What is at a path (a link itself, not what it points to), whether a file holds exactly `content` in UTF-8, or holds some texts, and its own text."""
     wanted = None if content is None else content.encode("utf-8", "surrogateescape")
     try:
         status = os.lstat(path)
@@ -360,12 +362,13 @@ def file_facts(path: str, content: str | None, contains: t.Sequence[str] = ()) -
             "matches": None if wanted is None else False,
             "entries": None,
             "contains": dict.fromkeys(contains, False),
+            "text": None,
         }
     kind = {stat.S_IFREG: "file", stat.S_IFDIR: "directory", stat.S_IFLNK: "link"}.get(stat.S_IFMT(status.st_mode), "other")
     matches = None
     if wanted is not None:
         matches = kind == "file" and status.st_size == len(wanted) and _bytes(path) == wanted
-    held = _text(path) if contains and kind == "file" and status.st_size <= _MIB else ""
+    held = _text(path) if (contains or text) and kind == "file" and status.st_size <= _MIB else ""
     return {
         "exists": True,
         "kind": kind,
@@ -378,7 +381,8 @@ def file_facts(path: str, content: str | None, contains: t.Sequence[str] = ()) -
         "leads_to": leads_to(path),
         "matches": matches,
         "entries": len(os.listdir(path)) if kind == "directory" and os.access(path, os.R_OK) else None,
-        "contains": {text: kind == "file" and text in held for text in contains},
+        "contains": {part: kind == "file" and part in held for part in contains},
+        "text": held if text and kind == "file" else None,
     }
 
 

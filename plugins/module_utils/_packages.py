@@ -35,7 +35,7 @@ def read(wanted: t.Sequence[dict[str, t.Any]], wait: float, environment: t.Mappi
     :param wait: for how many seconds to wait until nobody holds the lock, where something is missing.
     :param environment: of which the variables of a proxy are taken for asking the sources.
     """
-    names = sorted({item["name"] for item in wanted if _is_for(item, system) and not _is_needless(item)})
+    names = sorted({item["name"] for item in wanted if is_for(item, system) and not _is_needless(item)})
     manager = next((name for name in ("apt-get", "dnf", "yum") if shutil.which(name, path=commands.PATH)), None)
     if not names or manager is None:
         return {"missing": [], "unavailable": [], "error": None, "lock": None}
@@ -48,7 +48,8 @@ def read(wanted: t.Sequence[dict[str, t.Any]], wait: float, environment: t.Mappi
     return {"missing": missing, "unavailable": [name for name in missing if name not in available], "error": error, "lock": _wait_for_lock(wait)}
 
 
-def _is_for(item: dict[str, t.Any], system: t.Mapping[str, str]) -> bool:
+def is_for(item: t.Mapping[str, t.Any], system: t.Mapping[str, str]) -> bool:
+    """Whether a question with a C(distribution) or family, and those C(except) that others are for, is for this host."""
     place = item.get("distribution")
     return not place or place == system["distribution"] or (place == system["family"] and system["distribution"] not in (item.get("except") or ()))
 

@@ -30,6 +30,25 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._installers impor
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sources import Sources, fetch_uv
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sources import sources as sources_of
 
+#: The options of the module.
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "dest": {"type": "path", "required": True},
+    "lock": {"type": "str"},
+    "python": {"type": "path"},
+    "python_version": {"type": "str", "default": "3.7"},
+    "installer": {"type": "str", "choices": ["auto", "uv", "pip"], "default": "auto"},
+    "uv": {"type": "path"},
+    "uv_lock": {"type": "str"},
+    "index_url": {"type": "str", "no_log": True},
+    "extra_index_urls": {"type": "list", "elements": "str", "default": [], "no_log": True},
+    "find_links": {"type": "list", "elements": "str", "default": []},
+    "offline": {"type": "bool", "default": False},
+    "ca_bundle": {"type": "path"},
+    "compile": {"type": "str", "choices": ["background", "foreground", "none"], "default": "background"},
+    "keep": {"type": "int", "default": 2},
+    "timeout": {"type": "int", "default": 1800},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
 COMPILED = ".compiled"
 LOCK = "requirements.lock"
 #: What one pin of the MLflow stack takes on average (860 MB in 64 distributions), for indexes that tell no sizes beforehand.

@@ -232,40 +232,14 @@ version_output:
   sample: openjdk version "1.8.0_462"
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._archive_release import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._archive_release import ARGUMENT_SPEC, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def main():
     module = QuietModule(
-        argument_spec={
-            "dest": {"type": "path", "required": True},
-            "release": {"type": "str"},
-            "src": {"type": "str"},
-            "remote_src": {"type": "bool", "default": False},
-            "sha256": {"type": "str"},
-            "root": {"type": "str"},
-            "home": {"type": "path"},
-            "verify": {
-                "type": "dict",
-                "options": {
-                    "argv": {"type": "list", "elements": "str", "required": True},
-                    "pattern": {"type": "str"},
-                    "description": {"type": "str"},
-                },
-            },
-            "owner": {"type": "str"},
-            "group": {"type": "str"},
-            "keep": {"type": "int", "default": 2},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "validate_certs": {"type": "bool", "default": True},
-            "ca_path": {"type": "path"},
-            "use_proxy": {"type": "bool", "default": True},
-            "timeout": {"type": "int", "default": 60},
-            "url_username": {"type": "str"},
-            "url_password": {"type": "str", "no_log": True},
-        },
+        argument_spec=ARGUMENT_SPEC,
         mutually_exclusive=[("src", "home")],
         supports_check_mode=True,
     )

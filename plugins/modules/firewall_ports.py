@@ -116,14 +116,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module imp
 
 def main():
     module = QuietModule(
-        argument_spec={
-            "ports": {"type": "list", "elements": "str", "default": []},
-            "sources": {"type": "list", "elements": "str", "default": []},
-            "backend": {"type": "str", "choices": ["auto", "firewalld", "ufw", "nftables"], "default": "auto"},
-            "ssh_ports": {"type": "list", "elements": "int", "default": [22]},
-            "ansible_port": {"type": "int"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        },
+        argument_spec=_change.ARGUMENT_SPEC,
         supports_check_mode=True,
     )
     try:

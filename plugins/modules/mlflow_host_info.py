@@ -57,6 +57,10 @@ options:
         description: Texts to look for in the file, which must not be secret. A file of more than 1 MiB holds none.
         type: list
         elements: str
+      text:
+        description: Whether to return what the file holds, up to 1 MiB. It must not be secret.
+        type: bool
+        default: false
   certificates:
     description: Files with TLS certificates in PEM format. The first certificate of each is read.
     type: list
@@ -162,6 +166,37 @@ options:
     type: list
     elements: str
     default: []
+  predictions:
+    description: Modules of this collection, to be asked what they would change. Nothing is changed.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: What the answer is called.
+        type: str
+        required: true
+      module:
+        description: Which module, V(archive_release), V(firewall_ports), V(mlops_deployment) or V(pip_lock).
+        type: str
+        required: true
+      options:
+        description: Its options, but for those that are secret.
+        type: dict
+        required: true
+      secrets:
+        description: Its options that are secret.
+        type: dict
+      architecture:
+        description: Ask it on hosts of this architecture alone, such as V(x86_64).
+        type: str
+      distribution:
+        description: Ask it on hosts of this distribution or family alone.
+        type: str
+      except:
+        description: But not on these distributions.
+        type: list
+        elements: str
   urls:
     description:
       - URLs to ask from the host, with C(GET).
@@ -345,7 +380,7 @@ host:
           one after the other, and at last the real path; it is empty for a path that is its own.
         - C(kind) is V(file), V(directory), V(link) or V(other); C(mtime) is in seconds since the epoch.
         - C(matches) says whether the file holds exactly O(files[].content), and is null when none was given. C(contains) says it of each of
-          O(files[].contains). C(entries) is the number of things in a folder.
+          O(files[].contains). C(entries) is the number of things in a folder. C(text) is what a file holds, where it was asked for.
       returned: success
       type: dict
       sample:
@@ -362,6 +397,7 @@ host:
           matches: true
           entries: null
           contains: {}
+          text:
     certificates:
       description:
         - For each of O(certificates) what its first certificate says. The names are those of its subjectAltName, host names and IP addresses.
@@ -433,6 +469,12 @@ host:
       returned: success
       type: dict
       sample: {"http://127.0.0.1:5000/health": {status: 200, error: null}}
+    predictions:
+      description:
+        - For each of O(predictions), by its name, what the module would return in check mode. C(error) is a sentence where it would fail, else null.
+      returned: success
+      type: dict
+      sample: {jdk: {changed: false, error: null, diff: {before: "current -> releases/8u462-b08\n", after: "current -> releases/8u462-b08\n"}}}
 """
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
@@ -442,6 +484,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module imp
 
 def main():
     text, texts, paths = {"type": "str"}, {"type": "list", "elements": "str", "default": []}, {"type": "list", "elements": "path", "default": []}
+    flag = {"type": "bool", "default": False}
     secret, wanted_text, wanted_path = {"type": "str", "no_log": True}, {"type": "str", "required": True}, {"type": "path", "required": True}
 
     def entries(options):
@@ -455,7 +498,7 @@ def main():
             "lock": text,
             "units": texts,
             "ports": {"type": "list", "elements": "int", "default": []},
-            "files": entries({"path": wanted_path, "content": secret, "contains": {"type": "list", "elements": "str"}}),
+            "files": entries({"path": wanted_path, "content": secret, "contains": {"type": "list", "elements": "str"}, "text": flag}),
             "certificates": entries({"path": wanted_path, "private_key": {"type": "path", "no_log": False}, "names": {"type": "list", "elements": "str"}}),
             "users": texts,
             "groups": texts,
@@ -474,6 +517,12 @@ def main():
                 {
                     "url": wanted_text, "timeout": {"type": "int", "default": 5}, "wait": {"type": "int", "default": 0}, "ca_path": {"type": "path"},
                     "validate_certs": {"type": "bool", "default": True}, "certificate": {"type": "path"}, "username": text, "password": secret,
+                }
+            ),
+            "predictions": entries(
+                {
+                    "name": wanted_text, "module": wanted_text, "options": {"type": "dict", "required": True}, "secrets": {"type": "dict", "no_log": True},
+                    "architecture": text, "distribution": text, "except": {"type": "list", "elements": "str"},
                 }
             ),
         },  # fmt: skip

@@ -220,27 +220,14 @@ deployment:
     updated_at: "2026-11-22T09:30:00Z"
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._agent import Deployments, agent_argument_spec, agent_client, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._agent import ARGUMENT_SPEC, Deployments, agent_client, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def main() -> None:
     module = QuietModule(
-        argument_spec=dict(
-            agent_argument_spec(),
-            name={"type": "str", "required": True},
-            state={"type": "str", "choices": ["present", "absent"], "default": "present"},
-            model_uri={"type": "str"},
-            port={"type": "int"},
-            workers={"type": "int"},
-            memory_mb={"type": "int"},
-            startup_timeout={"type": "int"},
-            probe={"type": "dict"},
-            follow={"type": "bool"},
-            wait={"type": "bool", "default": True},
-            wait_timeout={"type": "int"},
-        ),
+        argument_spec=ARGUMENT_SPEC,
         required_if=[("state", "present", ["model_uri"])],
         supports_check_mode=True,
     )

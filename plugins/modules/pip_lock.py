@@ -211,30 +211,13 @@ installer:
 import os
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._pip_lock import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._pip_lock import ARGUMENT_SPEC, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def main():
     module = QuietModule(
-        argument_spec={
-            "dest": {"type": "path", "required": True},
-            "lock": {"type": "str"},
-            "python": {"type": "path"},
-            "python_version": {"type": "str", "default": "3.7"},
-            "installer": {"type": "str", "choices": ["auto", "uv", "pip"], "default": "auto"},
-            "uv": {"type": "path"},
-            "uv_lock": {"type": "str"},
-            "index_url": {"type": "str", "no_log": True},
-            "extra_index_urls": {"type": "list", "elements": "str", "default": [], "no_log": True},
-            "find_links": {"type": "list", "elements": "str", "default": []},
-            "offline": {"type": "bool", "default": False},
-            "ca_bundle": {"type": "path"},
-            "compile": {"type": "str", "choices": ["background", "foreground", "none"], "default": "background"},
-            "keep": {"type": "int", "default": 2},
-            "timeout": {"type": "int", "default": 1800},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        },
+        argument_spec=ARGUMENT_SPEC,
         required_if=[("state", "present", ["lock", "python"])],
         supports_check_mode=True,
     )

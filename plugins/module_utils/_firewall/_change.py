@@ -20,6 +20,15 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._nftabl
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._ufw import Ufw
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._wish import Wish, read_wish
 
+#: The options of the module.
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "ports": {"type": "list", "elements": "str", "default": []},
+    "sources": {"type": "list", "elements": "str", "default": []},
+    "backend": {"type": "str", "choices": ["auto", "firewalld", "ufw", "nftables"], "default": "auto"},
+    "ssh_ports": {"type": "list", "elements": "int", "default": [22]},
+    "ansible_port": {"type": "int"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
 Backend = t.Union[Firewalld, Ufw, Nftables]
 
 

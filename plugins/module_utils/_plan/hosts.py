@@ -15,9 +15,12 @@ import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_checks as checks
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_stores as stores
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _packages_wanted as packages_wanted
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import site
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import File, Questions, steps
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import STATES
 
-Questions = t.Dict[str, t.Any]
 #: The packages that a role installs: by role, then by distribution or family.
 Packages = t.Mapping[str, t.Mapping[str, t.Any]]
 
@@ -50,31 +53,6 @@ def _model_units(entry: t.Mapping[str, t.Any]) -> tuple[str, ...]:
 # ------------------------------------------------------------------------------------------------------------- jdk, python, pip_stack
 
 
-def _by_distribution(names: t.Mapping[str, t.Any], unless: str | None = None) -> list[dict[str, t.Any]]:
-    """One question for each package of each distribution; the host answers those that are for it."""
-    return [
-        {"name": name, "distribution": distribution, "unless": unless, "except": [other for other in names if other != distribution]}
-        for distribution, given in names.items()
-        for name in (given if isinstance(given, list) else [given])
-    ]
-
-
-def _jdk_questions(settings: Settings, packages: Packages) -> Questions:
-    asked: Questions = {"paths": [settings["jdk_prefix"]]}
-    if _here(settings, "jdk") and settings["jdk_provider"] == "package":
-        asked["packages"] = [{"name": settings["jdk_package"]}] if settings["jdk_package"] else _by_distribution(packages["jdk"])
-    return asked
-
-
-def _jdk_findings(settings: Settings, reading: Reading) -> list[str]:
-    if not _here(settings, "jdk"):
-        return _still_needed(settings, "jdk")
-    found = checks.system(reading) + checks.places(reading, [settings["jdk_prefix"]])
-    if settings["jdk_provider"] == "package" and not settings["jdk_package"] and reading["os"]["distribution"] == "Debian":
-        found.append("Debian has no package of JDK 1.8. Use jdk_provider archive, or name a package of your own with jdk_package and jdk_package_home.")
-    return found
-
-
 def _python_questions(settings: Settings, packages: Packages) -> Questions:
     if not _here(settings, "python"):
         return {}
@@ -86,13 +64,13 @@ def _python_questions(settings: Settings, packages: Packages) -> Questions:
         names.append(settings["python_package"])
     asked = [{"name": name, "unless": interpreter} for name in names]
     if settings["python_provider"] == "source":
-        asked += _by_distribution(packages["python"], interpreter)
+        asked += packages_wanted.by_distribution(packages["python"], interpreter)
     return {"paths": [settings["python_prefix"]], "packages": asked}
 
 
 def _python_findings(settings: Settings, reading: Reading) -> list[str]:
     if not _here(settings, "python"):
-        return _still_needed(settings, "python")
+        return site.still_needed(settings, "python")
     found = checks.system(reading) + checks.places(reading, [settings["python_prefix"]])
     if settings["python_provider"] == "archive" and not settings["python_archive_src"] and reading["architecture"] == "aarch64":
         found.append(
@@ -110,29 +88,9 @@ def _stack_questions(settings: Settings, packages: Packages) -> Questions:
 
 def _stack_findings(settings: Settings, reading: Reading) -> list[str]:
     if not _here(settings, "pip_stack"):
-        return _still_needed(settings, "pip_stack")
+        return site.still_needed(settings, "pip_stack")
     found = checks.system(reading) + checks.places(reading, [settings["pip_stack_prefix"]])
     return found + _room(settings, reading)
-
-
-#: Variables by which one role runs from what another leaves behind, and the role that has them.
-_RUNS_FROM = {
-    "jdk": {"mlops_agent_jdk_home": "mlops_agent"},
-    "python": {"pip_stack_python": "pip_stack"},
-    "pip_stack": {"mlflow_server_stack": "mlflow_server", "mlops_agent_stack": "mlops_agent"},
-}
-
-
-def _still_needed(settings: Settings, role: str) -> list[str]:
-    """A role that is to go while another, which runs from it, is to stay."""
-    prefix = settings[role + "_prefix"]
-    stay = [name for option, name in _RUNS_FROM[role].items() if _here(settings, name) and str(settings[option]).startswith("%s/" % prefix)]
-    if not stay:
-        return []
-    return [
-        "%s_state is absent, but %s %s from %s. Set %s to absent as well, or leave the role %s present."
-        % (role, " and ".join(stay), "run" if len(stay) > 1 else "runs", prefix, " and ".join(name + "_state" for name in stay), role)
-    ]
 
 
 def _room(settings: Settings, reading: Reading) -> list[str]:
@@ -283,7 +241,8 @@ def _scorer_questions(settings: Settings, packages: Packages) -> Questions:
         "commands": ["dockerd", "haproxy"],
         "ports": [entry["port"] for entry in settings["scorer_services"] if isinstance(entry, dict) and entry.get("port")],
         "paths": ["/var/lib/sparkflows-mlops", "/etc/sparkflows-mlops"],
-        "packages": [{"name": "haproxy", "unless": "haproxy"}] + (_by_distribution(packages["scorer"], "dockerd") if settings["scorer_install_docker"] else []),
+        "packages": [{"name": "haproxy", "unless": "haproxy"}]
+        + (packages_wanted.by_distribution(packages["scorer"], "dockerd") if settings["scorer_install_docker"] else []),
     }
 
 
@@ -311,7 +270,6 @@ class _Role(t.NamedTuple):
 
 
 ROLES = {
-    "jdk": _Role(_jdk_questions, _jdk_findings),
     "python": _Role(_python_questions, _python_findings),
     "pip_stack": _Role(_stack_questions, _stack_findings),
     "mlflow_server": _Role(_server_questions, _server_findings),
@@ -324,9 +282,13 @@ def questions(roles: t.Iterable[str], settings: Settings, packages: Packages) ->
     """The options of C(mlflow_host_info) that answer what all these roles have to know; a role that is not in `ROLES` asks nothing."""
     asked: Questions = {"package_lock_wait": LOCK_WAIT}
     for role in roles:
-        if role not in ROLES:
+        if role in STATES:
+            of_role = STATES[role].questions(settings)
+        elif role in ROLES:
+            of_role = ROLES[role].questions(settings, packages)
+        else:
             continue
-        for option, value in ROLES[role].questions(settings, packages).items():
+        for option, value in of_role.items():
             if isinstance(value, list):
                 asked[option] = asked.get(option, []) + [item for item in value if item not in asked.get(option, [])]
             else:
@@ -342,7 +304,72 @@ def findings(roles: t.Iterable[str], settings: Settings, reading: Reading) -> li
     """
     found: list[str] = []
     for role in roles:
-        if role in ROLES:
+        if role in STATES:
+            found += STATES[role].findings(settings, reading)
+        elif role in ROLES:
             found += ROLES[role].findings(settings, reading)
     found += checks.packages(reading)
     return list(dict.fromkeys(found))
+
+
+class Plan(t.NamedTuple):
+    """What a reading comes to: sentences, and for each role its ``steps``, ``differences``, ``inputs`` and whether it is ``planned`` at all.
+
+    ``diff`` shows files that are not secret, as Ansible shows differences.
+    """
+
+    findings: list[str]
+    roles: dict[str, dict[str, t.Any]]
+    diff: list[dict[str, str]]
+
+
+class Planned:
+    """The roles of one host, between the question and the answer.
+
+    :param roles: their names, in the order in which they run.
+    :param settings: in force, with their secrets.
+    :param fill_in: makes the content of a file: the role's name, the template's, and the values that the role works out.
+    """
+
+    def __init__(self, roles: t.Sequence[str], settings: Settings, fill_in: t.Callable[[str, str, t.Mapping[str, t.Any]], str]) -> None:
+        self.roles, self.settings, self._fill_in = roles, settings, fill_in
+
+    def questions(self, packages: Packages) -> Questions:
+        """The options of C(mlflow_host_info): what the roles ask, and the files that they fill in."""
+        asked = questions(self.roles, self.settings, packages)
+        for role, file in self._files():
+            content = {"content": self._filled(role, file, None)} if file.secret else {"text": True}
+            asked["files"] = [entry for entry in asked.get("files", []) if entry["path"] != file.path] + [{"path": file.path, **content}]
+        return asked
+
+    def judge(self, reading: Reading) -> Plan:
+        """What the answer comes to."""
+        roles: dict[str, dict[str, t.Any]] = {}
+        ahead: dict[str, list[str]] = {}
+        diff = []
+        for role in self.roles:
+            state = STATES.get(role)
+            if state is None or state.differences is None:
+                roles[role] = {"planned": False, "steps": [], "differences": [], "inputs": {}}
+                continue
+            contents = {file.path: self._filled(role, file, reading) for of_role, file in self._files() if of_role == role and not file.secret}
+            found = state.differences(self.settings, reading, contents, ahead)
+            ahead[role] = steps(found)
+            roles[role] = {
+                "planned": True,
+                "steps": ahead[role],
+                "differences": [difference._asdict() for difference in found],
+                "inputs": state.inputs(self.settings, reading),
+            }
+            diff += [
+                {"before_header": path, "after_header": path, "before": reading["files"][path]["text"] or "", "after": content}
+                for path, content in contents.items()
+                if reading["files"][path]["text"] != content
+            ]
+        return Plan(findings(self.roles, self.settings, reading), roles, diff)
+
+    def _files(self) -> list[tuple[str, File]]:
+        return [(role, file) for role in self.roles if role in STATES for file in STATES[role].files(self.settings)]
+
+    def _filled(self, role: str, file: File, reading: Reading | None) -> str:
+        return self._fill_in(role, file.template, STATES[role].inputs(self.settings, reading))

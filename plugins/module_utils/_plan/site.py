@@ -98,3 +98,24 @@ def _driver_problems(settings: Settings) -> list[str]:
     if pins is None or any(name.startswith("psycopg2") for name in pins):
         return []
     return ["mlflow_server_backend_store is postgresql, but the stack has no psycopg2. Add postgresql to pip_stack_extras."]
+
+
+#: Variables by which one role runs from what another leaves behind, and the role that has them.
+_RUNS_FROM = {
+    "jdk": {"mlops_agent_jdk_home": "mlops_agent"},
+    "python": {"pip_stack_python": "pip_stack"},
+    "pip_stack": {"mlflow_server_stack": "mlflow_server", "mlops_agent_stack": "mlops_agent"},
+}
+
+
+def still_needed(settings: Settings, role: str) -> list[str]:
+    """A role that is to go while another, which runs from it, is to stay."""
+    prefix = settings[role + "_prefix"]
+    followers = [(option, name) for option, name in _RUNS_FROM[role].items() if settings.get(name + "_state") == "present"]
+    stay = [name for option, name in followers if str(settings[option]).startswith("%s/" % prefix)]
+    if not stay:
+        return []
+    return [
+        "%s_state is absent, but %s %s from %s. Set %s to absent as well, or leave the role %s present."
+        % (role, " and ".join(stay), "run" if len(stay) > 1 else "runs", prefix, " and ".join(name + "_state" for name in stay), role)
+    ]

@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Works out for some roles what is wanted of a host, reads it once, and tells what would stop them and what differs."""
+
+from __future__ import annotations
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import hosts
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived as derivation
+from ansible_collections.sparkflows.mlops.plugins.plugin_utils import host_reading
+from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import InventorySettings
+
+
+class ActionModule(ActionBase):
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+    _VALID_ARGS = frozenset(("role", "roles", "groups", "made", "derive", "refuse"))
+
+    def run(self, tmp=None, task_vars=None):
+        task_vars = task_vars or {}
+        result = dict(super().run(tmp, task_vars), changed=False)
+        args = self._task.args
+        roles = [args["role"]] if args.get("role") else args["roles"]
+        made = args.get("made")
+        if made and self._task.check_mode and set(roles) <= set(made["roles"]):
+            # Nothing was done since, and what earlier roles would have done is in it.
+            result.update(findings=made["findings"], roles={role: made["roles"][role] for role in roles})
+            return self._of_one(result, roles)
+        derived = derivation.derive(roles, task_vars) if args.get("derive") else {}
+        inventory = InventorySettings(self, roles, task_vars, derived)
+        problems = inventory.problems(args.get("groups") or ())
+        if problems:
+            return self._with_findings(dict(result, roles={}), problems, task_vars)
+        settings = dict(inventory.settings, mlflow_release=host_reading.mlflow_release(inventory.settings.get("pip_stack_lock")))
+        planned = hosts.Planned(roles, settings, inventory.fill_in)
+        try:
+            reading, unread = host_reading.read(self, planned.questions(host_reading.packages()), task_vars)
+        except host_reading.Unreachable as unreachable:
+            return unreachable.result
+        if unread:
+            return self._with_findings(dict(result, roles={}), unread, task_vars)
+        plan = planned.judge(reading)
+        result.update(roles=plan.roles, settings=inventory.public(), derived={name: value for name, value in derived.items() if value is not None})
+        if self._task.diff and plan.diff:
+            result["diff"] = plan.diff
+        return self._with_findings(self._of_one(result, roles), plan.findings, task_vars)
+
+    def _of_one(self, result, roles):
+        """A role that plans for itself finds its part at the top."""
+        return dict(result, **result["roles"][roles[0]]) if self._task.args.get("role") else result
+
+    def _with_findings(self, result, findings, task_vars):
+        result["findings"] = findings
+        if findings and self._task.args.get("refuse", True):
+            result["failed"] = True
+            result["msg"] = "Nothing was changed on %s. %s" % (task_vars.get("inventory_hostname"), " ".join(findings))
+        return result

@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# For use inside this collection only.
+
+"""What differs on a host from what a role leaves behind, and the comparisons that several roles share."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
+
+Questions = t.Dict[str, t.Any]
+Inputs = t.Dict[str, t.Any]
+#: What the role's templates become, by the path of the file on the host.
+Contents = t.Mapping[str, str]
+#: Steps that roles before this one are going to take in the same run, by role.
+Ahead = t.Mapping[str, t.Sequence[str]]
+
+
+class Difference(t.NamedTuple):
+    """One thing that is not as wanted.
+
+    ``step`` names what mends it, as the role's tasks ask for it; ``item`` is what differs, ``before`` and ``after`` say how, in a few words and
+    never with a secret; ``reason`` says what follows from it or why it has to be, where that is not plain.
+    """
+
+    role: str
+    step: str
+    item: str
+    before: str
+    after: str
+    reason: str = ""
+
+
+class File(t.NamedTuple):
+    """A file that a role fills in from one of its templates."""
+
+    path: str
+    template: str
+    step: str
+    secret: bool = False
+    owner: str = "root"
+    group: str = "root"
+    mode: str = "0644"
+
+
+class State(t.NamedTuple):
+    """What one role leaves behind on a host: how it is asked for, what would keep the role from making it, and how far the host is from it.
+
+    ``questions(settings)`` are options of the module C(mlflow_host_info), ``findings(settings, reading)`` sentences. ``inputs(settings, reading)``
+    is what the role's tasks and templates are filled with; it is asked for without a reading where a file is compared on the host.
+    ``differences(settings, reading, contents, ahead)`` is None for a role that decides by itself as it goes.
+    """
+
+    questions: t.Callable[[Settings], Questions]
+    findings: t.Callable[[Settings, Reading], list[str]]
+    files: t.Callable[[Settings], list[File]] = lambda settings: []
+    inputs: t.Callable[[Settings, t.Optional[Reading]], Inputs] = lambda settings, reading: {}
+    differences: t.Optional[t.Callable[[Settings, Reading, Contents, Ahead], list[Difference]]] = None
+
+
+def steps(differences: t.Iterable[Difference]) -> list[str]:
+    """The steps that mend these differences, each once."""
+    return list(dict.fromkeys(difference.step for difference in differences))
+
+
+def of_files(role: str, files: t.Iterable[File], contents: Contents, reading: Reading) -> list[Difference]:
+    """Files that are missing, hold something else, or belong to or are open to others than they should."""
+    found = []
+    for file in files:
+        seen = reading["files"][file.path]
+        if not seen["exists"]:
+            found.append(Difference(role, file.step, file.path, "missing", "made"))
+            continue
+        same = seen["matches"] if file.secret else seen["kind"] == "file" and seen["text"] == contents[file.path]
+        if not same:
+            found.append(Difference(role, file.step, file.path, "holds something else" + (" (not shown)" if file.secret else ""), "written"))
+        found += of_attributes(role, file.step, file.path, seen, file.owner, file.group, file.mode)
+    return found
+
+
+def of_attributes(role: str, step: str, path: str, seen: Reading, owner: str, group: str, mode: str) -> list[Difference]:
+    """Owner, group and mode of something that exists."""
+    return [
+        Difference(role, step, "%s: %s" % (path, what), str(seen[what]), wanted)
+        for what, wanted in (("owner", owner), ("group", group), ("mode", mode))
+        if seen[what] != wanted
+    ]
+
+
+def of_prediction(role: str, step: str, item: str, reading: Reading, name: str) -> list[Difference]:
+    """What a module would change, line by line where its diff is short."""
+    seen = reading["predictions"].get(name)
+    if seen is None or not seen["changed"]:
+        return []
+    if seen["error"]:
+        return [Difference(role, step, item, "can't be told", "as wanted", seen["error"])]
+    before, after = (str((seen.get("diff") or {}).get(side) or "").splitlines() for side in ("before", "after"))
+    gone, come = [line for line in before if line not in after], [line for line in after if line not in before]
+    return [Difference(role, step, item, _short(gone) or ("as it is" if before else "missing"), _short(come) or ("as wanted" if after else "removed"))]
+
+
+def _short(lines: t.Sequence[str]) -> str:
+    return ", ".join(lines) if len(lines) <= 3 else "%s and %d more" % (", ".join(lines[:2]), len(lines) - 2)

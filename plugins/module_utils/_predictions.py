@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# For use inside this collection only.
+
+"""What modules of the collection would do on this host, asked of the same functions in check mode, so that a reading and a change can't disagree."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _agent as agent
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _archive_release as archive_release
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _packages as packages
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _pip_lock as pip_lock
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _change as firewall
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+
+Options = t.Dict[str, t.Any]
+
+
+class _Module(t.NamedTuple):
+    """A module's options, and what it would do with them."""
+
+    argument_spec: dict[str, t.Any]
+    foresee: t.Callable[[Options], dict[str, t.Any]]
+
+
+def _ignore(_warning: str) -> None:
+    """What a module would warn of it says when it runs."""
+
+
+def _firewall_ports(options: Options) -> dict[str, t.Any]:
+    change = firewall.decide(options)
+    return {"changed": not change.empty, "diff": firewall.difference(change)}
+
+
+_MODULES = {
+    "archive_release": _Module(archive_release.ARGUMENT_SPEC, lambda options: archive_release.run(options, check_mode=True)),
+    "pip_lock": _Module(pip_lock.ARGUMENT_SPEC, lambda options: pip_lock.run(options, True, os.environ, _ignore)),
+    "firewall_ports": _Module(firewall.ARGUMENT_SPEC, _firewall_ports),
+    "mlops_deployment": _Module(agent.ARGUMENT_SPEC, lambda options: agent.run(options, agent.Deployments(agent.agent_client(options)), True)),
+}
+
+
+def predictions(wanted: t.Iterable[dict[str, t.Any]], system: t.Mapping[str, str], architecture: str) -> dict[str, dict[str, t.Any]]:
+    """By name, what each module would do: C(changed), C(diff) and the rest of its result in check mode, or C(error), a sentence.
+
+    :param wanted: each with C(name), C(module), the module's C(options) and C(secrets); with C(architecture), C(distribution) and
+        C(except) it is for some hosts alone, as with `packages.read`.
+    """
+    return {
+        question["name"]: _foreseen(question["module"], {**question["options"], **(question.get("secrets") or {})})
+        for question in wanted
+        if (question.get("architecture") or architecture) == architecture and packages.is_for(question, system)
+    }
+
+
+def _foreseen(name: str, options: Options) -> dict[str, t.Any]:
+    module = _MODULES[name]
+    checked = ArgumentSpecValidator(module.argument_spec).validate(options)
+    if checked.error_messages:
+        return {"changed": True, "error": "%s: %s" % (name, "; ".join(checked.error_messages))}
+    # The validator leaves out what is not given; modules have a null there.
+    params = {**dict.fromkeys(module.argument_spec), **checked.validated_parameters}
+    umask = os.umask(0o022)
+    try:
+        return {"error": None, **module.foresee(params)}
+    except (Problem, ClientError) as problem:
+        return {"changed": True, "error": str(problem)}
+    except OSError as error:
+        return {"changed": True, "error": "%s: %s" % (error.filename or name, error.strerror or error)}
+    finally:
+        os.umask(umask)

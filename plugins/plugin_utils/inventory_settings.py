@@ -1,0 +1,182 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# For use inside this collection only.
+
+"""A host's variables as the roles understand them: worked out on the controller, checked against the roles' rules, and filled into their templates."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import typing as t
+
+import yaml
+from ansible.errors import AnsibleError
+from ansible.plugins.loader import lookup_loader
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import site, validation
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:  # before ansible-core 2.19 every text is a template
+
+    def trust_as_template(text):
+        return text
+
+
+ROLES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))), "roles")
+_OWN_NAME = re.compile(r"^(\w+):|^ *register: (\w+)$", re.MULTILINE)
+
+
+class InventorySettings:
+    """The settings of some roles on one host, within the run of an action plugin.
+
+    :param action: the plugin; its task is where files are looked for and whose role, if any, is the only one.
+    :param roles: their names.
+    :param task_vars: the variables of the host.
+    :param derived: options that the playbook fills in where they are empty, and the values where they are known already.
+    """
+
+    def __init__(self, action: t.Any, roles: t.Iterable[str], task_vars: t.Mapping[str, t.Any], derived: t.Mapping[str, t.Any] | t.Iterable[str] = ()) -> None:
+        self._action, self._templar, self._loader = action, action._templar, action._loader
+        self.task_vars = task_vars
+        self.options = {role: _role_options(role) for role in roles}
+        self.secret = {option for role in self.options.values() for option, spec in role.items() if spec.get("type") == "raw"}
+        self.derived = dict(derived) if isinstance(derived, t.Mapping) else dict.fromkeys(derived or ())
+        given, unresolved, origins = self._given_values()
+        names = set(task_vars) - _own_names(self.options)
+        hosts = task_vars.get("groups", {}).get("all", ())
+        self._variables = validation.Variables(self.options, given, unresolved, origins, names, self.derived, hosts)
+        self.settings = validation.settings_of(self._variables)
+        self._contexts: dict[str, dict[str, t.Any]] = {}
+
+    def problems(self, groups: t.Iterable[str] = ()) -> list[str]:
+        """Sentences for all that is wrong with the variables, and for groups that the inventory lacks."""
+        found = site.missing_groups(self.task_vars.get("groups", {}), groups)
+        # A role on its own stands among variables of others, whose names may begin like its own.
+        return found + validation.problems(self._variables, self._find, near=self._action._task._role is not None)
+
+    def public(self) -> dict[str, t.Any]:
+        """The settings without those that may be secret."""
+        return {option: value for option, value in self.settings.items() if option not in self.secret}
+
+    def fill_in(self, role: str, template: str, inputs: t.Mapping[str, t.Any]) -> str:
+        """What a template of a role becomes on this host; `inputs` are what the plan of the role works out for it."""
+        context = self._context(role)
+        context["__%s_plan" % role] = {"inputs": dict(values)}
+        path = os.path.join(ROLES, role, "templates", template)
+        lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar.copy_with_new_env(available_variables=context))
+        return str(lookup.run([path], context)[0])
+
+    def _context(self, role: str) -> dict[str, t.Any]:
+        """The variables that a task of a role would see."""
+        if role not in self._contexts:
+            folder = os.path.join(ROLES, role)
+            defaults, variables = (_trusted(self._loader, os.path.join(folder, kind, "main.yml")) for kind in ("defaults", "vars"))
+            filled = {name: value for name, value in self.derived.items() if value is not None}
+            self._contexts[role] = {**defaults, **self.task_vars, **filled, **variables, "role_path": folder}
+        return self._contexts[role]
+
+    def _given_values(self) -> tuple[dict[str, t.Any], dict[str, str], dict[str, str]]:
+        """The values of all options, sentences for those that can't be worked out, and the templates that values come from."""
+        values, problems, origins = {}, {}, {}
+        for role in self.options.values():
+            for option, spec in sorted(role.items()):
+                if self.derived.get(option) is not None:
+                    values[option] = self.derived[option]
+                    continue
+                given = option in self.task_vars
+                source = self.task_vars[option] if given else spec.get("default")
+                if not given and not _is_template(source):
+                    continue
+                try:
+                    values[option] = self._worked_out(source if given else trust_as_template(source))
+                except AnsibleError as error:
+                    problems[option] = _why_unresolved(option, source, self.task_vars, error, option in self.secret)
+                if option not in self.secret and _is_template(source):
+                    origins[option] = str(source)
+        return values, problems, origins
+
+    def _worked_out(self, source: t.Any) -> t.Any:
+        """The value of a variable, with its templates filled in and whatever is encrypted in it decrypted."""
+        return _decrypted(self._templar.template(source))
+
+    def _find(self, role: str, path: str) -> bool:
+        """Whether the controller has the file or folder that a role would look for."""
+        folders = [*self._action._task.get_search_path(), os.path.join(ROLES, role)]
+        try:
+            return bool(self._loader.path_dwim_relative_stack(folders, "files", os.path.expanduser(path)))
+        except AnsibleError:
+            return False
+
+
+def _trusted(loader, path):
+    """The variables of one of the collection's own files, with templates in them."""
+    if not os.path.exists(path):
+        return {}
+    try:
+        return loader.load_from_file(path, trusted_as_template=True) or {}
+    except TypeError:  # before ansible-core 2.19 every text is a template
+        return loader.load_from_file(path) or {}
+
+
+def _role_options(role):
+    path = os.path.join(ROLES, role, "meta", "argument_specs.yml")
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return yaml.safe_load(stream)["argument_specs"]["main"]["options"]
+    except OSError as error:
+        raise AnsibleError("The collection has no role %s: %s can't be read (%s)." % (role, path, error.strerror)) from error
+
+
+def _own_names(roles):
+    """The variables that roles set themselves: those for other roles to use, and results."""
+    names = set()
+    for role in roles:
+        for path in glob.glob(os.path.join(ROLES, role, "vars", "*.yml")) + glob.glob(os.path.join(ROLES, role, "tasks", "*.yml")):
+            with open(path, encoding="utf-8") as stream:
+                names.update(name for pair in _OWN_NAME.findall(stream.read()) for name in pair)
+    return names
+
+
+def _is_template(source):
+    return isinstance(source, str) and "{{" in source
+
+
+def _is_encrypted(value):
+    """Whether a value is one of `!vault`, which no release of ansible-core lets templates decrypt when its password is missing."""
+    return hasattr(value, "_ciphertext")
+
+
+def _decrypted(value):
+    if _is_encrypted(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _decrypted(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_decrypted(inner) for inner in value]
+    return value
+
+
+def _why_unresolved(option, source, task_vars, error, secret):
+    for name, value in [(option, source)] + [(word, task_vars.get(word)) for word in re.findall(r"\w+", source if isinstance(source, str) else "")]:
+        if _is_encrypted(value) and not _opens(value):
+            header = value._ciphertext if isinstance(value._ciphertext, str) else value._ciphertext.decode("ascii", "replace")
+            label = header.partition("\n")[0].strip().split(";")[3:]
+            vault = "vault %s" % label[0] if label else "vault"
+            return "%s is encrypted, and no password that was given opens its %s. Give it with --vault-id %s@prompt or --vault-password-file." % (
+                name if name == option else "%s, which %s refers to," % (name, option), vault, label[0] if label else "default"
+            )  # fmt: skip
+    # The message of a failed lookup can quote what it read; a secret's stays out of the output.
+    reason = "" if secret else " Ansible says: %s" % str(error).splitlines()[0]
+    return "The value of %s can't be worked out; check what it refers to.%s" % (option, reason)
+
+
+def _opens(value):
+    try:
+        str(value)
+    except AnsibleError:
+        return False
+    return True
