@@ -25,10 +25,10 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("artifacts", help="make the JDK and Python archives and the wheelhouse")
     commands.add_parser("python37", help="print the path of a CPython 3.7, out of the archive, that runs on this machine")
     commands.add_parser("lock", help="compile all requirement locks anew")
-    part = commands.add_parser("hosts", help="start or remove the hosts of a testbed")
-    part.add_argument("action", choices=("up", "down"))
+    part = commands.add_parser("hosts", help="start, keep or remove the hosts of a testbed")
+    part.add_argument("action", choices=("up", "keep", "down"))
     part.add_argument("--name", required=True, help="name of the testbed")
-    part.add_argument("--host", action="append", default=[], metavar="NAME=PLATFORM", help="a host to start, once for each")
+    part.add_argument("--host", action="append", default=[], metavar="NAME=PLATFORM[@TAG]", help="a host to start, or to keep as an image; once for each")
     part.add_argument("--memory", default="4g", help="memory limit of each host, as docker takes it (default: %(default)s)")
     part = commands.add_parser("summary", help="print what runs on the hosts of a testbed, and score the models on them")
     part.add_argument("--name", default="quickstart", help="name of the testbed (default: %(default)s)")
@@ -57,9 +57,11 @@ def act(chosen: argparse.Namespace) -> None:
             wanted = hosts.parse(chosen.host)
             if not wanted:
                 raise TestbedError("Name at least one host, like --host mlflow-a=debian-13.")
-            for platform in sorted({*wanted.values(), "debian-13"}):
+            for platform in sorted({*(value for value in wanted.values() if "@" not in value), "debian-13"}):
                 images.ensure(platform)
             hosts.up(chosen.name, wanted, chosen.memory)
+        case "hosts", "keep":
+            hosts.keep(chosen.name, hosts.parse(chosen.host))
         case "hosts", "down":
             hosts.down(chosen.name)
         case "summary", _:
