@@ -65,7 +65,7 @@ class InventorySettings:
     def fill_in(self, role: str, template: str, inputs: t.Mapping[str, t.Any]) -> str:
         """What a template of a role becomes on this host; `inputs` are what the plan of the role works out for it."""
         context = self._context(role)
-        context["__%s_plan" % role] = {"inputs": dict(values)}
+        context["__%s_plan" % role] = {"inputs": dict(inputs)}
         path = os.path.join(ROLES, role, "templates", template)
         lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar.copy_with_new_env(available_variables=context))
         return str(lookup.run([path], context)[0])

@@ -25,6 +25,8 @@ class Difference(t.NamedTuple):
 
     ``step`` names what mends it, as the role's tasks ask for it; ``item`` is what differs, ``before`` and ``after`` say how, in a few words and
     never with a secret; ``reason`` says what follows from it or why it has to be, where that is not plain.
+
+    With an empty ``step`` it is a note: worth knowing, and nothing that a run of the role would change.
     """
 
     role: str
@@ -63,8 +65,8 @@ class State(t.NamedTuple):
 
 
 def steps(differences: t.Iterable[Difference]) -> list[str]:
-    """The steps that mend these differences, each once."""
-    return list(dict.fromkeys(difference.step for difference in differences))
+    """The steps that mend these differences, each once; a note needs none."""
+    return list(dict.fromkeys(difference.step for difference in differences if difference.step))
 
 
 def of_files(role: str, files: t.Iterable[File], contents: Contents, reading: Reading) -> list[Difference]:

@@ -117,7 +117,10 @@ def findings(settings: Settings, reading: Reading) -> list[str]:
 
 
 def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:
-    """``src`` and ``sha256`` of the archive, or ``home`` of a JDK that is there; ``package``, whether ``apt`` installs it, and ``alternatives``, links with their targets."""
+    """``src`` and ``sha256`` of the archive, or ``home`` of a JDK that is there.
+
+    For a package also its name, whether ``apt`` installs it, and ``alternatives``, the host's links with their targets.
+    """
     if reading is None or not _present(settings):
         return {"in_use": reading["in_use"].get(settings["jdk_prefix"], []) if reading else []}
     architecture = reading["architecture"]

@@ -36,7 +36,7 @@ def reading(settings: dict[str, Any], roles=MLFLOW, **changes: Any) -> dict[str,
     answer = {
         "os": {"family": "Debian", "distribution": "Debian", "major_version": "13"}, "architecture": "x86_64", "service_manager": "systemd",
         "memory_mb": {"total": 8000, "available": 7000}, "distributions": None, "packages": None,
-        "disks": {path: {"mount": "/", "total_mb": 20000, "free_mb": 9000, "free_inodes": 900000, "read_only": False} for path in asked["paths"]},
+        "disks": {path: {"mount": "/", "total_mb": 20000, "free_mb": 9000, "free_inodes": 900000, "read_only": False} for path in asked.get("paths", [])},
         "ports": {str(port): None for port in asked.get("ports", [])},
         "units": {unit: {"active_state": "inactive", "exists": False} for unit in asked.get("units", [])},
         "files": {file["path"]: {"exists": False, "entries": None, "contains": {}} for file in asked.get("files", [])},
