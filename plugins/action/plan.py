@@ -21,6 +21,8 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         result = dict(super().run(tmp, task_vars), changed=False)
         args = self._task.args
+        if bool(args.get("role")) == bool(args.get("roles")):
+            return dict(result, failed=True, msg="Exactly one of role and roles has to be given: the one role, or a list of them.")
         roles = [args["role"]] if args.get("role") else args["roles"]
         made = args.get("made")
         if made and self._task.check_mode and set(roles) <= set(made["roles"]):

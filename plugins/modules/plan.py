@@ -1,4 +1,5 @@
 #!/usr/bin/python
+
 # Copyright: (c) 2026, Sparkflows MLOps collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -7,62 +8,189 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: plan
-short_description: Check a host's variables before any host is contacted
+short_description: Tell what roles of this collection would change on a host, and what keeps them from it
 version_added: 1.0.0
 description:
-  - Holds the variables that the inventory gives a host against the argument specifications of this collection's roles and tells
-    everything that is wrong at once, one sentence each.
-  - Finds misspelt and unknown variables, booleans and numbers that are given as texts, values outside their choices, required
-    values that are missing, ports that overlap, declared models that can't be served, and groups that are missing.
-  - Runs on the controller only.
+  - Works out on the controller what the roles are to leave behind on the host, from the defaults of the roles and the variables of the host,
+    and holds these variables against the roles' argument specifications and rules.
+  - Asks the host in one execution of M(sparkflows.mlops.mlflow_host_info) everything that the roles have to know, the files that they fill in
+    from templates included.
+  - Compares both. What would stop a role is a finding; what is not as wanted is a difference, and names the step of the role that mends it.
+  - Changes nothing. The roles' own tasks carry a plan out, each when its step is in RV(steps).
 author:
   - Sparkflows MLOps collection contributors (!UNKNOWN)
 options:
+  role:
+    description:
+      - The name of the one role to plan. Its part of the result is then returned at the top, too, as RV(steps), RV(differences), RV(inputs)
+        and RV(planned).
+      - Either O(role) or O(roles) has to be given.
+    type: str
   roles:
-    description: Names of this collection's roles whose variables are checked.
+    description:
+      - The names of the roles to plan, in the order in which they run. What one of them is going to change counts for those after it.
     type: list
     elements: str
-    required: true
   groups:
     description: Groups that the inventory must have. They may be empty.
     type: list
     elements: str
     default: []
-  derived:
-    description: Variables of these roles that a playbook fills in where the inventory leaves them empty, so that nothing is said of that.
-    type: list
-    elements: str
-    default: []
+  made:
+    description:
+      - The result of an earlier run of this module for the same host.
+      - In check mode, where nothing was done since, its answer is given again for roles that are all in it, and the host is not contacted.
+        Otherwise the host is read anew, as roles that ran in between may have changed it.
+    type: dict
+  derive:
+    description:
+      - Whether options that the variables of a host leave empty are taken from the rest of the inventory where that answers them; such are
+        returned as RV(derived).
+    type: bool
+    default: false
+  refuse:
+    description: Whether the task fails when something is found.
+    type: bool
+    default: true
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 attributes:
   check_mode:
     support: full
-    description: Reads only, so that check mode does the same.
+    description: Reads only, so that check mode does the same. Only there O(made) is used.
   diff_mode:
-    support: none
-    description: Changes nothing.
+    support: full
+    description: Shows how the files that roles would write differ from those on the host. Files that hold secrets are left out.
   platform:
-    platforms: all
+    platforms: posix
+notes:
+  - Files of root alone, and the processes behind ports, are read with C(become).
+  - The environment of the task, such as a proxy, is that in which the host asks its package sources.
+  - Secrets are compared on the host and are neither returned nor shown.
+seealso:
+  - module: sparkflows.mlops.mlflow_host_info
 """
 
 EXAMPLES = r"""
-- name: Check the variables of the MLflow hosts
+- name: Tell what would change on the MLflow hosts
+  hosts: mlflow_hosts
+  gather_facts: false
+  become: true
+  tasks:
+    - name: Plan
+      sparkflows.mlops.plan:
+        roles: [jdk, python, pip_stack, mlflow_server, mlops_agent, firewall]
+        groups: [mlflow_hosts, sparkflows_hosts, scorer_hosts]
+        refuse: false
+      register: mlops_plan
+
+    - name: Show it
+      ansible.builtin.debug:
+        msg: "{{ mlops_plan.findings + mlops_plan.roles.values() | map(attribute='differences') | flatten }}"
+
+# What a role does.
+- name: Plan
   sparkflows.mlops.plan:
-    roles: [jdk, python, pip_stack, mlflow_server, mlops_agent]
-    groups: [mlflow_hosts, sparkflows_hosts, scorer_hosts]
+    role: jdk
+    made: "{{ mlops_plan | default(omit) }}"
+  register: __jdk_plan
+
+- name: Install the package
+  ansible.builtin.include_tasks: package.yml
+  when: "'package' in __jdk_plan.steps"
 """
 
 RETURN = r"""
-problems:
-  description: One sentence for each problem; the task fails when there is one.
-  returned: always
+findings:
+  description:
+    - One sentence for each thing that would stop a run. With O(refuse) the task fails when there is one.
+    - Variables that are wrong are told before the host is contacted, and alone.
+  returned: when the host was read, or need not be
   type: list
   elements: str
   sample:
-    - The variable mlflow_server_prot is not known to any role. Did you mean mlflow_server_port?
+    - Port 5000, wanted for mlflow_server_port, is held by registry (pid 812). Stop that process, or choose another port.
+roles:
+  description: What the plan says of each role, by name; empty where variables are wrong or the host can't be read.
+  returned: when the host was read, or need not be
+  type: dict
+  contains:
+    planned:
+      description: Whether the role plans at all. One that does not finds out as it goes what to do, and nothing else is said of it.
+      returned: always
+      type: bool
+    steps:
+      description: The steps that the role has to take, in its own words; empty when the host is as wanted.
+      returned: always
+      type: list
+      elements: str
+    differences:
+      description: See RV(differences).
+      returned: always
+      type: list
+      elements: dict
+    inputs:
+      description: See RV(inputs).
+      returned: always
+      type: dict
+  sample:
+    jdk: {planned: true, steps: [], differences: [], inputs: {}}
+planned:
+  description: As RV(roles[].planned), of the one role.
+  returned: with O(role), when the host was read
+  type: bool
+  sample: true
+steps:
+  description: As RV(roles[].steps), of the one role.
+  returned: with O(role), when the host was read
+  type: list
+  elements: str
+  sample: [release]
+differences:
+  description: What is not as wanted, of the one role.
+  returned: with O(role), when the host was read
+  type: list
+  elements: dict
+  contains:
+    role:
+      description: The role that mends it.
+      returned: always
+      type: str
+    step:
+      description: The step that does so. Empty for a note, which is worth knowing and which no run would change.
+      returned: always
+      type: str
+    item:
+      description: What differs, such as a path, a package or a setting.
+      returned: always
+      type: str
+    before:
+      description: How it is. A secret is never shown.
+      returned: always
+      type: str
+    after:
+      description: How it will be. A secret is never shown.
+      returned: always
+      type: str
+    reason:
+      description: What follows from it, or why it has to be; empty where that is plain.
+      returned: always
+      type: str
+  sample:
+    - {role: pip_stack, step: environment, item: mlflow, before: 1.29.0, after: 1.30.1, reason: ""}
+inputs:
+  description: What the role's tasks and templates are filled in with, beyond its variables. Each role has its own.
+  returned: with O(role), when the host was read
+  type: dict
+  sample: {src: "https://files.example.com/jdk.tar.gz"}
 settings:
   description: The value in force of each variable of the roles, their defaults included, secrets left out.
-  returned: when there is no problem
+  returned: when the host was read and O(made) was not used
   type: dict
+  sample: {jdk_state: present, jdk_prefix: /opt/sparkflows/jdk}
+derived:
+  description: The variables that O(derive) filled in, with their values.
+  returned: when the host was read and O(made) was not used
+  type: dict
+  sample: {}
 """
