@@ -136,12 +136,12 @@ roles:
   sample:
     jdk: {planned: true, steps: [], differences: [], inputs: {}}
 planned:
-  description: As RV(roles[].planned), of the one role.
+  description: Whether the one role plans at all.
   returned: with O(role), when the host was read
   type: bool
   sample: true
 steps:
-  description: As RV(roles[].steps), of the one role.
+  description: The steps that the one role has to take; empty when the host is as wanted.
   returned: with O(role), when the host was read
   type: list
   elements: str
