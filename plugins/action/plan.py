@@ -34,8 +34,10 @@ class ActionModule(ActionBase):
         problems = inventory.problems(args.get("groups") or ())
         if problems:
             return self._with_findings(dict(result, roles={}), problems, task_vars)
-        settings = dict(inventory.settings, mlflow_release=host_reading.mlflow_release(inventory.settings.get("pip_stack_lock")))
-        planned = hosts.Planned(roles, settings, inventory.fill_in)
+        settings = dict(
+            inventory.settings, mlflow_release=host_reading.mlflow_release(inventory.settings.get("pip_stack_lock")), inventory_address=inventory.address()
+        )
+        planned = hosts.Planned(roles, settings, inventory.fill_in, self._ahead(task_vars))
         try:
             reading, unread = host_reading.read(self, planned.questions(host_reading.packages()), task_vars)
         except host_reading.Unreachable as unreachable:
@@ -47,6 +49,11 @@ class ActionModule(ActionBase):
         if self._task.diff and plan.diff:
             result["diff"] = plan.diff
         return self._with_findings(self._of_one(result, roles), plan.findings, task_vars)
+
+    def _ahead(self, task_vars):
+        """What roles before this one would have done on this host, which check mode left undone."""
+        plans = {role: task_vars.get("__%s_plan" % role) for role in hosts.STATES} if self._task.check_mode else {}
+        return {role: list(plan["steps"]) for role, plan in plans.items() if plan and "steps" in plan}
 
     def _of_one(self, result, roles):
         """A role that plans for itself finds its part at the top."""

@@ -14,6 +14,7 @@ import os
 import pwd
 import re
 import socket
+import stat
 import tarfile
 import typing as t
 
@@ -51,6 +52,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "owner": {"type": "str"},
     "group": {"type": "str"},
     "keep": {"type": "int", "default": 2},
+    "intact": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "validate_certs": {"type": "bool", "default": True},
     "ca_path": {"type": "path"},
@@ -131,7 +133,7 @@ def digest_of_folder(folder: str) -> str:
 def _sorted_tree(folder: str) -> t.Iterator[str]:
     for name in sorted(os.listdir(folder)):
         path = os.path.join(folder, name)
-        if name == "__pycache__" or name.endswith((".pyc", ".pyo")):
+        if name in ("__pycache__", MARKER) or name.endswith((".pyc", ".pyo")):
             continue
         yield path
         if os.path.isdir(path) and not os.path.islink(path):
@@ -167,6 +169,8 @@ def _check_params(params: dict[str, t.Any]) -> None:
         raise Problem("sha256 is missing; no archive is used before its digest was compared. `sha256sum` prints it.")
     params["sha256"] = sha256_of_text(params["sha256"])
     root = params["root"] = params["root"] or None
+    if params["intact"] and root != ".":
+        raise Problem("intact is only for a folder as src: of an archive nobody knows what its files should hold.")
     if root and (root.startswith("/") or ".." in root.split("/")):
         raise Problem("root is %r; expected a path inside the archive, without .. parts." % root)
     scheme = params["src"].split("://")[0].lower() if is_url(params["src"]) else ""
@@ -189,10 +193,27 @@ def _in_order(releases: Releases, params: dict[str, t.Any]) -> tuple[bool, str]:
     marker = releases.marker(name)
     if marker is None or (marker.get("sha256"), marker.get("root")) != (params["sha256"], params["root"]):
         return False, ""
+    if params["intact"] and not _intact(releases.path(name), params):
+        return False, ""
     try:
         return True, _verify(params["verify"], releases.path(name), name)
     except Problem:
         return False, ""
+
+
+def _intact(folder: str, params: dict[str, t.Any]) -> bool:
+    """Whether a release made of a folder holds what that held, and everything in it has the mode and the owner that unpacking gave it."""
+    for path in [folder, *_sorted_tree(folder)]:
+        status = os.lstat(path)
+        if params["owner"] is None and status.st_uid != os.geteuid():
+            return False
+        mode = 0o755 if stat.S_ISDIR(status.st_mode) or status.st_mode & 0o100 else 0o644
+        if not stat.S_ISLNK(status.st_mode) and stat.S_IMODE(status.st_mode) != mode:
+            return False
+    try:
+        return digest_of_folder(folder) == params["sha256"]
+    except Problem:
+        return False
 
 
 def _present(releases: Releases, params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:

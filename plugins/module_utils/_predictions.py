@@ -14,6 +14,7 @@ import typing as t
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _agent as agent
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _archive_release as archive_release
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _login_file as login_file
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _packages as packages
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _pip_lock as pip_lock
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
@@ -42,6 +43,8 @@ def _firewall_ports(options: Options) -> dict[str, t.Any]:
 _MODULES = {
     "archive_release": _Module(archive_release.ARGUMENT_SPEC, lambda options: archive_release.run(options, check_mode=True)),
     "pip_lock": _Module(pip_lock.ARGUMENT_SPEC, lambda options: pip_lock.run(options, True, os.environ, _ignore)),
+    # No module, but the steps of the role mlflow_server.
+    "login_file": _Module(login_file.ARGUMENT_SPEC, lambda options: {"changed": not login_file.holds(**options)}),
     "firewall_ports": _Module(firewall.ARGUMENT_SPEC, _firewall_ports),
     "mlops_deployment": _Module(agent.ARGUMENT_SPEC, lambda options: agent.run(options, agent.Deployments(agent.agent_client(options)), True)),
 }

@@ -99,6 +99,12 @@ options:
       - How many other releases stay on the host, the ones used last. They make a return to one of them quick.
     type: int
     default: 2
+  intact:
+    description:
+      - With a directory on the controller as O(src), also reads the files of the release on the host, and puts it back where one of them was
+        changed, added or removed, or has another mode.
+    type: bool
+    default: false
   state:
     description:
       - V(present) makes O(release) or O(home) the current one.

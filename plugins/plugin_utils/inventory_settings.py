@@ -62,6 +62,10 @@ class InventorySettings:
         """The settings without those that may be secret."""
         return {option: value for option, value in self.settings.items() if option not in self.secret}
 
+    def address(self) -> str:
+        """The host's address in the inventory, or else its name there."""
+        return str(self._worked_out(self.task_vars.get("ansible_host")) or self.task_vars["inventory_hostname"])
+
     def fill_in(self, role: str, template: str, inputs: t.Mapping[str, t.Any]) -> str:
         """What a template of a role becomes on this host; `inputs` are what the plan of the role works out for it."""
         context = self._context(role)

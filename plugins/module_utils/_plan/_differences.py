@@ -55,6 +55,7 @@ class State(t.NamedTuple):
     ``questions(settings)`` are options of the module C(mlflow_host_info), ``findings(settings, reading)`` sentences. ``inputs(settings, reading)``
     is what the role's tasks and templates are filled with; it is asked for without a reading where a file is compared on the host.
     ``differences(settings, reading, contents, ahead)`` is None for a role that decides by itself as it goes.
+    ``needs(settings, reading, ahead)`` are further sentences, for what the role needs of roles before it and they are not going to bring.
     """
 
     questions: t.Callable[[Settings], Questions]
@@ -62,6 +63,7 @@ class State(t.NamedTuple):
     files: t.Callable[[Settings], list[File]] = lambda settings: []
     inputs: t.Callable[[Settings, t.Optional[Reading]], Inputs] = lambda settings, reading: {}
     differences: t.Optional[t.Callable[[Settings, Reading, Contents, Ahead], list[Difference]]] = None
+    needs: t.Callable[[Settings, Reading, Ahead], list[str]] = lambda settings, reading, ahead: []
 
 
 def steps(differences: t.Iterable[Difference]) -> list[str]:

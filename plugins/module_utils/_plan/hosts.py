@@ -17,7 +17,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _hos
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_stores as stores
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _packages_wanted as packages_wanted
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import site
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import File, Questions, steps
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import Ahead, File, Questions, steps
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import STATES
 
@@ -329,10 +329,11 @@ class Planned:
     :param roles: their names, in the order in which they run.
     :param settings: in force, with their secrets.
     :param fill_in: makes the content of a file: the role's name, the template's, and the values that the role works out.
+    :param ahead: steps of roles that came before these and, in check mode, were not really taken.
     """
 
-    def __init__(self, roles: t.Sequence[str], settings: Settings, fill_in: t.Callable[[str, str, t.Mapping[str, t.Any]], str]) -> None:
-        self.roles, self.settings, self._fill_in = roles, settings, fill_in
+    def __init__(self, roles: t.Sequence[str], settings: Settings, fill_in: t.Callable[[str, str, t.Mapping[str, t.Any]], str], ahead: Ahead) -> None:
+        self.roles, self.settings, self._fill_in, self._ahead = roles, settings, fill_in, ahead
 
     def questions(self, packages: Packages) -> Questions:
         """The options of C(mlflow_host_info): what the roles ask, and the files that they fill in."""
@@ -345,7 +346,8 @@ class Planned:
     def judge(self, reading: Reading) -> Plan:
         """What the answer comes to."""
         roles: dict[str, dict[str, t.Any]] = {}
-        ahead: dict[str, list[str]] = {}
+        ahead = dict(self._ahead)
+        needed: list[str] = []
         diff = []
         for role in self.roles:
             state = STATES.get(role)
@@ -353,6 +355,7 @@ class Planned:
                 roles[role] = {"planned": False, "steps": [], "differences": [], "inputs": {}}
                 continue
             contents = {file.path: self._filled(role, file, reading) for of_role, file in self._files() if of_role == role and not file.secret}
+            needed += state.needs(self.settings, reading, ahead)
             found = state.differences(self.settings, reading, contents, ahead)
             ahead[role] = steps(found)
             roles[role] = {
@@ -366,7 +369,7 @@ class Planned:
                 for path, content in contents.items()
                 if reading["files"][path]["text"] != content
             ]
-        return Plan(findings(self.roles, self.settings, reading), roles, diff)
+        return Plan(list(dict.fromkeys(findings(self.roles, self.settings, reading) + needed)), roles, diff)
 
     def _files(self) -> list[tuple[str, File]]:
         return [(role, file) for role in self.roles if role in STATES for file in STATES[role].files(self.settings)]

@@ -24,7 +24,8 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Pro
 
 DEFAULTS = {
     "release": "1.0", "src": None, "remote_src": False, "sha256": None, "root": None, "home": None, "verify": None, "owner": None, "group": None,
-    "keep": 2, "state": "present", "validate_certs": True, "ca_path": None, "use_proxy": True, "timeout": 10, "url_username": None, "url_password": None,
+    "keep": 2, "intact": False, "state": "present", "validate_certs": True,
+    "ca_path": None, "use_proxy": True, "timeout": 10, "url_username": None, "url_password": None,
 }  # fmt: skip
 VERIFY = {"argv": ["bin/tool", "-version"], "pattern": r'version "1\.8', "description": "a JDK 1.8"}
 
@@ -398,6 +399,37 @@ class TestPacking:
         current = make.dest / "current"
         assert {path.name for path in current.rglob("*")} == {".release.json", "package", "main.py", "run", "link"}
         assert os.access(current / "run", os.X_OK)
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda release: (release / "package" / "main.py").write_text("print(2)\n"),
+            lambda release: (release / "package" / "main.py").unlink(),
+            lambda release: (release / "package" / "more.py").write_text(""),
+            lambda release: (release / "package" / "main.py").chmod(0o666),
+            lambda release: (release / "package").chmod(0o777),
+            lambda release: ((release / "link").unlink(), (release / "link").symlink_to("/tmp")),
+            lambda release: os.mkfifo(release / "pipe"),
+        ],
+    )
+    def test_an_intact_folder_is_put_back(self, tmp_path, make, spoil):
+        folder = self.folder(tmp_path / "one")
+        with open(tmp_path / "packed", "wb") as file:
+            archive_release.pack(folder, file)
+        wanted = {"src": str(tmp_path / "packed"), "remote_src": True, "sha256": archive_release.digest_of_folder(folder), "root": ".", "intact": True}
+        assert make(**wanted)["changed"]
+        assert not make(**wanted)["changed"]
+        whole = tree(make.dest)
+        spoil(make.dest / "releases" / "1.0")
+        assert not make(**{**wanted, "intact": False})["changed"]
+        assert make(check=True, **wanted)["changed"]
+        assert make(**wanted)["changed"]
+        assert tree(make.dest) == whole
+        assert not make(**wanted)["changed"]
+
+    def test_only_a_folder_can_be_intact(self, make):
+        with pytest.raises(Problem, match="intact is only for a folder as src"):
+            make(src="x.tar", remote_src=True, sha256="0" * 64, intact=True)
 
     def test_a_pipe_is_refused(self, tmp_path):
         os.mkfifo(tmp_path / "pipe")
