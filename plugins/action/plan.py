@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import hosts
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived as derivation
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived, hosts
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils import host_reading
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import InventorySettings
 
@@ -15,37 +15,43 @@ from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_setting
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("role", "roles", "groups", "made", "derive", "refuse"))
+    _VALID_ARGS = frozenset(("role", "roles", "site", "made", "refuse"))
 
     def run(self, tmp=None, task_vars=None):
         task_vars = task_vars or {}
         result = dict(super().run(tmp, task_vars), changed=False)
         args = self._task.args
-        if bool(args.get("role")) == bool(args.get("roles")):
-            return dict(result, failed=True, msg="Exactly one of role and roles has to be given: the one role, or a list of them.")
-        roles = [args["role"]] if args.get("role") else args["roles"]
+        if len([name for name in ("role", "roles", "site") if args.get(name)]) != 1:
+            return dict(result, failed=True, msg="Exactly one of role, roles and site has to be given: the one role, a list of them, or lists by group.")
+        site = args.get("site") or {}
+        roles = [args["role"]] if args.get("role") else args.get("roles") or self._roles_of(site, task_vars)
         made = args.get("made")
         if made and self._task.check_mode and set(roles) <= set(made["roles"]):
             # Nothing was done since, and what earlier roles would have done is in it.
             result.update(findings=made["findings"], roles={role: made["roles"][role] for role in roles})
             return self._of_one(result, roles)
-        derived = derivation.derive(roles, task_vars) if args.get("derive") else {}
-        inventory = InventorySettings(self, roles, task_vars, derived)
-        problems = inventory.problems(args.get("groups") or ())
+        inventory = derived.Inventory(self._having(site, task_vars), task_vars.get("hostvars", {}))
+        variables = InventorySettings(self, roles, task_vars, derived.names(inventory) if site else ())
+        problems = variables.problems(site)
+        try:
+            if site and not problems:
+                variables.derive(roles, inventory)
+        except Problem as problem:
+            problems = [str(problem)]
         if problems:
-            return self._with_findings(dict(result, roles={}), problems, task_vars)
+            return self._with_findings(dict(result, roles={}, due=[]), problems, task_vars)
         settings = dict(
-            inventory.settings, mlflow_release=host_reading.mlflow_release(inventory.settings.get("pip_stack_lock")), inventory_address=inventory.address()
+            variables.settings, mlflow_release=host_reading.mlflow_release(variables.settings.get("pip_stack_lock")), inventory_address=variables.address()
         )
-        planned = hosts.Planned(roles, settings, inventory.fill_in, self._ahead(task_vars))
+        planned = hosts.Planned(roles, settings, variables.fill_in, self._ahead(task_vars))
         try:
             reading, unread = host_reading.read(self, planned.questions(host_reading.packages()), task_vars)
         except host_reading.Unreachable as unreachable:
             return unreachable.result
         if unread:
-            return self._with_findings(dict(result, roles={}), unread, task_vars)
+            return self._with_findings(dict(result, roles={}, due=[]), unread, task_vars)
         plan = planned.judge(reading)
-        result.update(roles=plan.roles, settings=inventory.public(), derived={name: value for name, value in derived.items() if value is not None})
+        result.update(roles=plan.roles, due=plan.due, settings=variables.public(), derived=variables.derived)
         if self._task.diff and plan.diff:
             result["diff"] = plan.diff
         return self._with_findings(self._of_one(result, roles), plan.findings, task_vars)
@@ -54,6 +60,14 @@ class ActionModule(ActionBase):
         """What roles before this one would have done on this host, which check mode left undone."""
         plans = {role: task_vars.get("__%s_plan" % role) for role in hosts.STATES} if self._task.check_mode else {}
         return {role: list(plan["steps"]) for role, plan in plans.items() if plan and "steps" in plan}
+
+    def _roles_of(self, site, task_vars):
+        """The roles of a host, by the groups that it is in."""
+        return [role for group, roles in site.items() if group in task_vars["group_names"] for role in roles]
+
+    def _having(self, site, task_vars):
+        """The hosts that have each role."""
+        return {role: task_vars["groups"].get(group, []) for group, roles in site.items() for role in roles}
 
     def _of_one(self, result, roles):
         """A role that plans for itself finds its part at the top."""

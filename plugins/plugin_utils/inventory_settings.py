@@ -16,7 +16,7 @@ import typing as t
 import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.loader import lookup_loader
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import site, validation
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived, site, validation
 
 try:
     from ansible.template import trust_as_template
@@ -36,21 +36,29 @@ class InventorySettings:
     :param action: the plugin; its task is where files are looked for and whose role, if any, is the only one.
     :param roles: their names.
     :param task_vars: the variables of the host.
-    :param derived: options that the playbook fills in where they are empty, and the values where they are known already.
+    :param silent: names of options that may be empty, because a playbook fills them in then.
     """
 
-    def __init__(self, action: t.Any, roles: t.Iterable[str], task_vars: t.Mapping[str, t.Any], derived: t.Mapping[str, t.Any] | t.Iterable[str] = ()) -> None:
+    def __init__(self, action: t.Any, roles: t.Iterable[str], task_vars: t.Mapping[str, t.Any], silent: t.Iterable[str] = ()) -> None:
         self._action, self._templar, self._loader = action, action._templar, action._loader
         self.task_vars = task_vars
         self.options = {role: _role_options(role) for role in roles}
         self.secret = {option for role in self.options.values() for option, spec in role.items() if spec.get("type") == "raw"}
-        self.derived = dict(derived) if isinstance(derived, t.Mapping) else dict.fromkeys(derived or ())
         given, unresolved, origins = self._given_values()
         names = set(task_vars) - _own_names(self.options)
         hosts = task_vars.get("groups", {}).get("all", ())
-        self._variables = validation.Variables(self.options, given, unresolved, origins, names, self.derived, hosts)
+        self._variables = validation.Variables(self.options, given, unresolved, origins, names, silent, hosts)
         self.settings = validation.settings_of(self._variables)
+        self.derived: dict[str, t.Any] = {}
         self._contexts: dict[str, dict[str, t.Any]] = {}
+
+    def derive(self, roles: t.Container[str], inventory: derived.Inventory) -> None:
+        """Let the rest of the inventory answer what the host's own variables leave empty. Raises `Problem`."""
+        given = self._variables.given
+        values = derived.options(roles, self.settings, given, inventory)
+        self.derived = {option: given[option] if given.get(option) else value for option, value in values.items()}
+        self._variables = self._variables._replace(given={**given, **self.derived})
+        self.settings = validation.settings_of(self._variables)
 
     def problems(self, groups: t.Iterable[str] = ()) -> list[str]:
         """Sentences for all that is wrong with the variables, and for groups that the inventory lacks."""
@@ -79,8 +87,7 @@ class InventorySettings:
         if role not in self._contexts:
             folder = os.path.join(ROLES, role)
             defaults, variables = (_trusted(self._loader, os.path.join(folder, kind, "main.yml")) for kind in ("defaults", "vars"))
-            filled = {name: value for name, value in self.derived.items() if value is not None}
-            self._contexts[role] = {**defaults, **self.task_vars, **filled, **variables, "role_path": folder}
+            self._contexts[role] = {**defaults, **self.task_vars, **self.derived, **variables, "role_path": folder}
         return self._contexts[role]
 
     def _given_values(self) -> tuple[dict[str, t.Any], dict[str, str], dict[str, str]]:
@@ -88,9 +95,6 @@ class InventorySettings:
         values, problems, origins = {}, {}, {}
         for role in self.options.values():
             for option, spec in sorted(role.items()):
-                if self.derived.get(option) is not None:
-                    values[option] = self.derived[option]
-                    continue
                 given = option in self.task_vars
                 source = self.task_vars[option] if given else spec.get("default")
                 if not given and not _is_template(source):

@@ -4,16 +4,94 @@
 
 # For use inside this collection only.
 
-"""Options of roles that the whole inventory answers where a host's own variables are silent."""
+"""Options of roles that the rest of the inventory answers where a host's own variables are silent."""
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Settings
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.ssh_access import target_of
+from ansible_collections.sparkflows.mlops.plugins.module_utils._urls import service_url
 
-def derive(roles: t.Iterable[str], task_vars: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The options of some roles that can be derived for a host, by name; None for one that is left to the host's own variables.
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
-    :param task_vars: the variables of the host, C(groups) and C(hostvars) among them.
+
+class Inventory(t.NamedTuple):
+    """The hosts that have each role, and the variables of every host by its name."""
+
+    having: t.Mapping[str, t.Sequence[str]]
+    hostvars: t.Mapping[str, t.Mapping[str, t.Any]]
+
+    @property
+    def mlflow_hosts(self) -> t.Sequence[str]:
+        return self.having.get("mlops_agent", ())
+
+    @property
+    def sparkflows_hosts(self) -> t.Sequence[str]:
+        return self.having.get("sparkflows", ())
+
+
+def names(inventory: Inventory) -> list[str]:
+    """The options that `options` has a value for, so that nobody has to give one."""
+    found = ["firewall_ports", "mlops_agent_tracking_uri"]
+    found += ["firewall_sources"] if inventory.sparkflows_hosts else []
+    return found + (["ssh_access_targets"] if inventory.mlflow_hosts else [])
+
+
+def options(roles: t.Container[str], settings: Settings, given: t.Container[str], inventory: Inventory) -> dict[str, t.Any]:
+    """A value for each option of these roles that may be left empty, because the inventory answers it. Raises `Problem` for a port that is none.
+
+    :param settings: the settings in force on the host, of all its roles.
+    :param given: the names of those that the inventory gives.
     """
-    return {}
+    found: dict[str, t.Any] = {}
+    if "mlops_agent" in roles and "mlflow_server" in roles:
+        own = settings["mlflow_server_state"] == "present"
+        here = service_url(settings["mlflow_server_listen_address"], settings["mlflow_server_port"]) if own else "http://127.0.0.1:5000"
+        found["mlops_agent_tracking_uri"] = here
+        found["mlops_agent_tracking_name"] = settings["mlflow_server_name"] if own and "mlops_agent_tracking_uri" not in given else ""
+    if "firewall" in roles and "mlops_agent" in roles and "mlflow_server" in roles:
+        found["firewall_ports"] = _ports(settings)
+        found["firewall_sources"] = _addresses(inventory)
+    if "ssh_access" in roles:
+        found["ssh_access_targets"] = [target_of(host, inventory.hostvars[host]) for host in inventory.mlflow_hosts]
+    if "sparkflows" in roles:
+        found["sparkflows_model_urls"] = _model_urls(settings, inventory)
+    if "scorer" in roles:
+        found["scorer_sparkflows_release"] = _release(inventory)
+    return found
+
+
+def _ports(settings: Settings) -> list[t.Any]:
+    """The agent's port, those of models, and the tracking server's where it is reached from elsewhere: behind its proxy, or beyond the loopback."""
+    ports = [settings["mlops_agent_port"], "%s-%s" % (settings["mlops_agent_model_port_first"], settings["mlops_agent_model_port_last"])]
+    if settings["mlflow_server_proxy"] != "none":
+        return ports + [settings["mlflow_server_proxy_port"]]
+    return ports + ([] if settings["mlflow_server_listen_address"] in _LOOPBACK else [settings["mlflow_server_port"]])
+
+
+def _addresses(inventory: Inventory) -> list[str]:
+    """The addresses of the Sparkflows hosts that others can see, as Ansible's facts of them say."""
+    facts = [inventory.hostvars[host].get("ansible_facts") or {} for host in inventory.sparkflows_hosts]
+    seen = [address for family in ("all_ipv4_addresses", "all_ipv6_addresses") for of_host in facts for address in of_host.get(family) or []]
+    return [address for address in dict.fromkeys(seen) if not (ipaddress.ip_address(address).is_loopback or ipaddress.ip_address(address).is_link_local)]
+
+
+def _model_urls(settings: Settings, inventory: Inventory) -> list[str]:
+    """The declared models with a port of their own, on the MLflow host that Sparkflows knows as its MLOps host, else on all."""
+    named = settings["sparkflows_mlops_host"]
+    urls = []
+    for host in [named] if named in inventory.mlflow_hosts else inventory.mlflow_hosts:
+        variables = inventory.hostvars[host]
+        for model in variables.get("mlops_agent_deployments") or []:
+            if model.get("port") and (model.get("state") or "present") == "present":
+                urls.append(service_url(variables.get("ansible_host") or host, model["port"], path="/ping"))
+    return urls
+
+
+def _release(inventory: Inventory) -> str:
+    """The release of Sparkflows, as the reading of the first of its hosts says."""
+    readings = [inventory.hostvars[host].get("mlops_reading") or {} for host in inventory.sparkflows_hosts]
+    return next((str(reading["version"]) for reading in readings if reading.get("version")), "")

@@ -322,6 +322,13 @@ class Plan(t.NamedTuple):
     roles: dict[str, dict[str, t.Any]]
     diff: list[dict[str, str]]
 
+    @property
+    def due(self) -> list[str]:
+        """The roles that have to run: the first that differs, and all after it, as it may change what they find. Each plans again for itself."""
+        names = list(self.roles)
+        differing = [number for number, name in enumerate(names) if self.roles[name]["steps"] or not self.roles[name]["planned"]]
+        return names[differing[0] :] if differing else []
+
 
 class Planned:
     """The roles of one host, between the question and the answer.

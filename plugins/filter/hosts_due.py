@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: hosts_due
+short_description: Choose the hosts on which a plan lets roles run
+version_added: 1.0.0
+description:
+  - Keeps of some hosts those whose plan, as M(sparkflows.mlops.plan) left it in the variable C(mlops_plan), names one of the roles in C(due).
+  - Where no host is left it gives a pattern that matches none, so that C(hosts) of a play takes it without a warning.
+author:
+  - Sparkflows MLOps collection contributors (!UNKNOWN)
+positional: _input, hostvars, roles
+options:
+  _input:
+    description: Names of hosts of the inventory.
+    type: list
+    elements: str
+    required: true
+  hostvars:
+    description: The variables of the hosts by name, as C(hostvars).
+    type: dict
+    required: true
+  roles:
+    description: Names of roles.
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Make JDKs
+  hosts: "{{ groups['mlflow_hosts'] | sparkflows.mlops.hosts_due(hostvars, ['jdk']) }}"
+  roles:
+    - sparkflows.mlops.jdk
+"""
+
+RETURN = r"""
+_value:
+  description: The hosts, or a pattern that matches none.
+  type: list
+  elements: str
+  sample: [mlflow-a]
+"""
+
+
+def hosts_due(hosts, hostvars, roles):
+    """The hosts on which one of the roles is due."""
+    found = [host for host in hosts if set(roles) & set((hostvars[host].get("mlops_plan") or {}).get("due") or ())]
+    return found or ["!all"]
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self):
+        return {"hosts_due": hosts_due}

@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# For use inside this collection only.
+
+"""A plan of many hosts as rows, worst first, and what becomes of them: a table for a terminal, JSON, and text for Prometheus."""
+
+from __future__ import annotations
+
+import collections
+import json
+import shutil
+import textwrap
+import typing as t
+
+#: What a row may be, worst first: it stops a run; a run would change it; a run looks at it; it is worth knowing; there is nothing to do.
+SEVERITIES = ("finding", "difference", "open", "note", "unchanged")
+
+
+class Row(t.NamedTuple):
+    """One line of a plan. `role`, `item`, `before`, `after` and `reason` are empty where they say nothing."""
+
+    severity: str
+    host: str
+    role: str
+    item: str
+    before: str
+    after: str
+    reason: str
+
+    @property
+    def change(self) -> str:
+        """What is and what will be, as one text."""
+        return "%s → %s" % (self.before, self.after) if self.before and self.after else self.before or self.after
+
+
+def rows(plans: t.Mapping[str, t.Mapping[str, t.Any] | None], further: t.Mapping[str, t.Sequence[str]] | None = None) -> list[Row]:
+    """The rows of all hosts.
+
+    :param plans: what the action `plan` returned for each host; None for one that could not be read.
+    :param further: findings of hosts from elsewhere.
+    """
+    found = []
+    for host, plan in plans.items():
+        if plan is None:
+            found.append(Row("finding", host, "", "The host could not be read.", "", "", ""))
+            continue
+        of_host = [Row("finding", host, "", sentence, "", "", "") for sentence in [*plan["findings"], *(further or {}).get(host, ())]]
+        undecided = [name for name, role in plan.get("roles", {}).items() if not role["planned"]]
+        if undecided:
+            of_host.append(Row("open", host, "", "%s: looked at when the role runs" % ", ".join(undecided), "", "", ""))
+        for name, role in plan.get("roles", {}).items():
+            for difference in role["differences"]:
+                severity = "difference" if difference["step"] else "note"
+                of_host.append(Row(severity, host, name, *(str(difference[key]) for key in ("item", "before", "after", "reason"))))
+        if not any(row.severity in ("finding", "difference", "open") for row in of_host):
+            of_host.append(Row("unchanged", host, "", "nothing to do", "", "", ""))
+        found += of_host
+    return sorted(found, key=lambda row: SEVERITIES.index(row.severity))
+
+
+def counts(of: t.Iterable[Row]) -> dict[str, int]:
+    """How many rows there are of each severity."""
+    seen = collections.Counter(row.severity for row in of)
+    return {severity: seen[severity] for severity in SEVERITIES}
+
+
+def summary(of: t.Sequence[Row]) -> str:
+    """One sentence about a plan."""
+    seen = counts(of)
+    hosts = {row.host for row in of}
+    differing = {row.host for row in of if row.severity in ("finding", "difference")}
+    parts = ["%d of %d host%s nothing to do" % (len(hosts - differing), len(hosts), " has" if len(hosts) == 1 else "s have")]
+    parts += ["%d difference%s" % (seen["difference"], "" if seen["difference"] == 1 else "s")] if seen["difference"] else []
+    parts += ["%d finding%s would stop a run" % (seen["finding"], "" if seen["finding"] == 1 else "s")] if seen["finding"] else []
+    return ", ".join(parts) + "."
+
+
+def as_text(of: t.Sequence[Row], width: int | None = None, quiet: bool = False) -> str:
+    """A table for a terminal: host, role, what differs and how; findings as sentences; when quiet, nothing of hosts with nothing to do."""
+    width = width or max(100, shutil.get_terminal_size((160, 40)).columns)
+    hosts, roles = (max([len(getattr(row, column)) for row in of] or [0]) for column in ("host", "role"))
+    lines = []
+    for row in of:
+        if quiet and row.severity in ("open", "unchanged"):
+            continue
+        what = "  ".join(filter(None, (row.item, row.change)))
+        text = what + (" (%s)" % row.reason if row.reason else "")
+        head = "%s%-*s  %-*s  " % ({"finding": "! ", "difference": "~ "}.get(row.severity, "  "), hosts, row.host, roles, row.role)
+        lines += textwrap.wrap(text, width, initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False, break_on_hyphens=False)
+    return "\n".join([*lines, summary(of)])
+
+
+def done(plans: t.Mapping[str, t.Mapping[str, t.Any] | None], would: bool) -> str:
+    """What a run that carried these plans out has changed, a line for each host; or would have, in check mode."""
+    changed = {host: sorted({difference["role"] for role in plan["roles"].values() for difference in role["differences"] if difference["step"]},
+                            key=list(plan["roles"]).index) for host, plan in plans.items() if plan}  # fmt: skip
+    unchanged = [host for host, roles in changed.items() if not roles]
+    lines = ["%s: %s in %s" % (host, "would change" if would else "changed", ", ".join(roles)) for host, roles in changed.items() if roles]
+    undecided = sorted({name for plan in plans.values() if plan for name, role in plan["roles"].items() if not role["planned"]})
+    besides = " %s looked for %s own changes." % (" and ".join(undecided), "its" if len(undecided) == 1 else "their") if undecided else ""
+    return "\n".join([*lines, "%d of %d hosts unchanged.%s" % (len(unchanged), len(changed), besides)])
+
+
+def as_json(of: t.Sequence[Row], made_at: str) -> str:
+    """The rows for a program: `made_at` in UTC, counts, and one object per row."""
+    return json.dumps({"made_at": made_at, "counts": counts(of), "rows": [row._asdict() for row in of]}, indent=2, sort_keys=True) + "\n"
+
+
+def as_prometheus(of: t.Sequence[Row], seconds: float) -> str:
+    """The number of rows per host and severity, for node_exporter's textfile collector; `seconds` since the epoch is when the plan was made."""
+    seen = collections.Counter((row.host, row.severity) for row in of)
+    lines = [
+        "# HELP sparkflows_mlops_plan_rows Rows of the last plan by host and severity.",
+        "# TYPE sparkflows_mlops_plan_rows gauge",
+        *(
+            'sparkflows_mlops_plan_rows{host="%s",severity="%s"} %d' % (_label(host), severity, seen[host, severity])
+            for host in sorted({row.host for row in of})
+            for severity in SEVERITIES[:-1]
+        ),
+        "# HELP sparkflows_mlops_plan_timestamp_seconds When the last plan was made.",
+        "# TYPE sparkflows_mlops_plan_timestamp_seconds gauge",
+        "sparkflows_mlops_plan_timestamp_seconds %d" % seconds,
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _label(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
