@@ -24,30 +24,26 @@ options:
     description:
       - The name of the one role to plan. Its part of the result is then returned at the top, too, as RV(steps), RV(differences), RV(inputs)
         and RV(planned).
-      - Either O(role) or O(roles) has to be given.
+      - One of O(role), O(roles) and O(site) has to be given.
     type: str
   roles:
     description:
       - The names of the roles to plan, in the order in which they run. What one of them is going to change counts for those after it.
     type: list
     elements: str
-  groups:
-    description: Groups that the inventory must have. They may be empty.
-    type: list
-    elements: str
-    default: []
+  site:
+    description:
+      - For each group of the inventory the roles that its hosts have, in the order in which they run. The roles of the host are those of all
+        groups that it is in; groups that the inventory lacks are findings.
+      - Options that the variables of a host leave empty are taken from the rest of the inventory where that answers them - the tracking server
+        of an agent, the ports and sources of a firewall, the targets of SSH access, the URLs of models. They are returned as RV(derived).
+    type: dict
   made:
     description:
       - The result of an earlier run of this module for the same host.
       - In check mode, where nothing was done since, its answer is given again for roles that are all in it, and the host is not contacted.
         Otherwise the host is read anew, as roles that ran in between may have changed it.
     type: dict
-  derive:
-    description:
-      - Whether options that the variables of a host leave empty are taken from the rest of the inventory where that answers them; such are
-        returned as RV(derived).
-    type: bool
-    default: false
   refuse:
     description: Whether the task fails when something is found.
     type: bool
@@ -79,8 +75,10 @@ EXAMPLES = r"""
   tasks:
     - name: Plan
       sparkflows.mlops.plan:
-        roles: [jdk, python, pip_stack, mlflow_server, mlops_agent, firewall]
-        groups: [mlflow_hosts, sparkflows_hosts, scorer_hosts]
+        site:
+          mlflow_hosts: [jdk, python, pip_stack, mlflow_server, mlops_agent, firewall]
+          sparkflows_hosts: [ssh_access, sparkflows]
+          scorer_hosts: [scorer]
         refuse: false
       register: mlops_plan
 
@@ -188,8 +186,14 @@ settings:
   returned: when the host was read and O(made) was not used
   type: dict
   sample: {jdk_state: present, jdk_prefix: /opt/sparkflows/jdk}
+due:
+  description: The roles that have to run - the first that differs, and those after it, as what they find may change by then.
+  returned: when O(made) was not used
+  type: list
+  elements: str
+  sample: [pip_stack, mlflow_server, mlops_agent, firewall]
 derived:
-  description: The variables that O(derive) filled in, with their values.
+  description: The variables that the rest of the inventory can answer, with the values in force.
   returned: when the host was read and O(made) was not used
   type: dict
   sample: {}

@@ -6,63 +6,69 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: validate_inventory
-short_description: Check a host's variables before any host is contacted
+module: plan_report
+short_description: Show the plan of all hosts in one table, write it to a file, and refuse to go on where it has findings
 version_added: 1.0.0
 description:
-  - Holds the variables that the inventory gives a host against the argument specifications of this collection's roles and tells
-    everything that is wrong at once, one sentence each.
-  - Finds misspelt and unknown variables, booleans and numbers that are given as texts, values outside their choices, required
-    values that are missing, ports that overlap, declared models that can't be served, and groups that are missing.
-  - Runs on the controller only.
+  - Puts together what M(sparkflows.mlops.plan) left in the variable C(mlops_plan) of each host of the play. A host of the play without one could
+    not be read, which is a finding.
+  - Rows come worst first. A finding would stop a run, a difference is what a run would change, a note is worth knowing.
+  - Runs on the controller only, once for all hosts.
 author:
   - Sparkflows MLOps collection contributors (!UNKNOWN)
 options:
-  roles:
-    description: Names of this collection's roles whose variables are checked.
-    type: list
-    elements: str
-    required: true
-  groups:
-    description: Groups that the inventory must have. They may be empty.
-    type: list
-    elements: str
-    default: []
-  derived:
-    description: Variables of these roles that a playbook fills in where the inventory leaves them empty, so that nothing is said of that.
-    type: list
-    elements: str
-    default: []
+  show:
+    description:
+      - What to print, besides one sentence that counts. V(everything) is the table, V(differences) the table without hosts that have nothing to do,
+        V(done) a line for each host about what a run that has carried the plan out changed.
+      - Nothing is printed unless this is given.
+    type: str
+    choices: [everything, differences, done]
+  path:
+    description:
+      - A file on the controller to write the report to, as one HTML page, as JSON, or as text for the textfile collector of Prometheus, by its
+        suffix - V(.html), V(.json) or V(.prom).
+    type: path
+  refuse:
+    description: Whether the task fails when there is a finding.
+    type: bool
+    default: false
+  fail_on_difference:
+    description: Whether the task fails when there is a finding or a difference, so that C(ansible-playbook) ends with 2.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 attributes:
   check_mode:
     support: full
-    description: Reads only, so that check mode does the same.
+    description: Does the same, and says what would have been changed where it says what was.
   diff_mode:
     support: none
     description: Changes nothing.
   platform:
     platforms: all
+seealso:
+  - module: sparkflows.mlops.plan
 """
 
 EXAMPLES = r"""
-- name: Check the variables of the MLflow hosts
-  sparkflows.mlops.validate_inventory:
-    roles: [jdk, python, pip_stack, mlflow_server, mlops_agent]
-    groups: [mlflow_hosts, sparkflows_hosts, scorer_hosts]
+- name: Show the plan and write it as a page
+  sparkflows.mlops.plan_report:
+    show: everything
+    path: plan.html
+  run_once: true
 """
 
 RETURN = r"""
-problems:
-  description: One sentence for each problem; the task fails when there is one.
+counts:
+  description: How many rows there are, by severity.
   returned: always
-  type: list
-  elements: str
-  sample:
-    - The variable mlflow_server_prot is not known to any role. Did you mean mlflow_server_port?
-settings:
-  description: The value in force of each variable of the roles, their defaults included, secrets left out.
-  returned: when there is no problem
   type: dict
+  sample: {finding: 0, difference: 2, open: 0, note: 0, unchanged: 15}
+summary:
+  description: One sentence about the plan.
+  returned: always
+  type: str
+  sample: 15 of 16 hosts have nothing to do, 2 differences.
 """
