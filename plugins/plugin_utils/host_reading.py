@@ -74,10 +74,7 @@ def mlflow_release(lock):
 
 def packages():
     """The packages that roles install, by distribution or family, as their variables name them."""
-    return {
-        "python": _variables("python")["__python_source_packages_by_family"],
-        "scorer": _variables("scorer")["__scorer_engines"],
-    }
+    return {"scorer": _variables("scorer")["__scorer_engines"]}
 
 
 def _variables(role):

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
@@ -105,6 +106,33 @@ def of_prediction(role: str, step: str, item: str, reading: Reading, name: str) 
     before, after = (str((seen.get("diff") or {}).get(side) or "").splitlines() for side in ("before", "after"))
     gone, come = [line for line in before if line not in after], [line for line in after if line not in before]
     return [Difference(role, step, item, _short(gone) or ("as it is" if before else "missing"), _short(come) or ("as wanted" if after else "removed"))]
+
+
+def of_release(role: str, prefix: str, reading: Reading, name: str) -> list[Difference]:
+    """What C(archive_release) would change, told to verify: steps C(release), and C(surplus) for old releases alone, after which nothing restarts."""
+    seen = reading["predictions"].get(name)
+    if seen is None or not seen["changed"]:
+        return []
+    if seen["error"]:
+        return [Difference(role, "release", prefix, "can't be told", "as wanted", seen["error"])]
+    before, after = (dict(re.split(r" (?:-> )?", line, maxsplit=1) for line in seen["diff"][side].splitlines()) for side in ("before", "after"))
+    wanted = after["current"]
+    found = []
+    if wanted in after and not seen["version_output"]:
+        was = "missing" if wanted not in before else "does not work" if before[wanted] == after[wanted] else "holds something else"
+        found.append(Difference(role, "release", "%s/%s" % (prefix, wanted), was, "unpacked"))
+    if before.get("current") != wanted:
+        found.append(Difference(role, "release", prefix + "/current", before.get("current", "missing"), wanted))
+    surplus = [name for name in before if name not in after]
+    return found + [Difference(role, "surplus", "%s/%s" % (prefix, name), "there", "removed", "more old ones than are kept") for name in surplus]
+
+
+def of_packages(role: str, names: t.Iterable[str], reading: Reading, asked: bool) -> list[Difference]:
+    """Packages to install: those that are missing, or all where the host was not asked about them. Step C(packages)."""
+    names = [name for name in names if not asked or name in (reading["packages"] or {}).get("missing", ())]
+    if not names:
+        return []
+    return [Difference(role, "packages", "package%s %s" % ("" if len(names) == 1 else "s", _short(names)), "missing" if asked else "perhaps missing", "installed")]
 
 
 def _short(lines: t.Sequence[str]) -> str:

@@ -50,34 +50,7 @@ def _model_units(entry: t.Mapping[str, t.Any]) -> tuple[str, ...]:
     return ("mlops-model@%s.service" % entry["name"], "mlops-port@%s.socket" % entry["name"], "mlops-port@%s.service" % entry["name"])
 
 
-# ------------------------------------------------------------------------------------------------------------- jdk, python, pip_stack
-
-
-def _python_questions(settings: Settings, packages: Packages) -> Questions:
-    if not _here(settings, "python"):
-        return {}
-    interpreter = settings["python_prefix"] + "/current/bin/python3.7"
-    names = list(settings["python_archive_packages"]) if settings["python_provider"] == "archive" else []
-    if settings["python_provider"] == "archive" and (settings["python_archive_src"] or ".zst").endswith((".zst", ".tzst")):
-        names.append("zstd")
-    if settings["python_provider"] == "package" and settings["python_package"]:
-        names.append(settings["python_package"])
-    asked = [{"name": name, "unless": interpreter} for name in names]
-    if settings["python_provider"] == "source":
-        asked += packages_wanted.by_distribution(packages["python"], interpreter)
-    return {"paths": [settings["python_prefix"]], "packages": asked}
-
-
-def _python_findings(settings: Settings, reading: Reading) -> list[str]:
-    if not _here(settings, "python"):
-        return site.still_needed(settings, "python")
-    found = checks.system(reading) + checks.places(reading, [settings["python_prefix"]])
-    if settings["python_provider"] == "archive" and not settings["python_archive_src"] and reading["architecture"] == "aarch64":
-        found.append(
-            "No archive of CPython 3.7 for aarch64 is known to the role python. Set python_archive_src and python_archive_sha256 to an archive of "
-            "your own, or use python_provider source."
-        )
-    return found
+# ------------------------------------------------------------------------------------------------------------------------ pip_stack
 
 
 def _stack_questions(settings: Settings, packages: Packages) -> Questions:
@@ -270,7 +243,6 @@ class _Role(t.NamedTuple):
 
 
 ROLES = {
-    "python": _Role(_python_questions, _python_findings),
     "pip_stack": _Role(_stack_questions, _stack_findings),
     "mlflow_server": _Role(_server_questions, _server_findings),
     "mlops_agent": _Role(_agent_questions, _agent_findings),

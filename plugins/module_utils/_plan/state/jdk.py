@@ -21,6 +21,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._difference
     State,
     Inputs,
     of_prediction,
+    of_release,
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
 
@@ -141,10 +142,12 @@ def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:
 
 
 def differences(settings: Settings, reading: Reading, contents: Contents, ahead: Ahead) -> list[Difference]:
-    """How far the host is from it. Steps: C(package), C(release), and C(removed) for a role that is absent."""
-    found = of_prediction("jdk", "release" if _present(settings) else "removed", settings["jdk_prefix"], reading, "jdk")
+    """How far the host is from it. Steps: C(package), C(release), C(surplus), and C(removed) for a role that is absent."""
+    if not _present(settings):
+        return of_prediction("jdk", "removed", settings["jdk_prefix"], reading, "jdk")
+    found = of_release("jdk", settings["jdk_prefix"], reading, "jdk")
     seen = reading["predictions"].get("jdk") or {}
-    if _present(settings) and settings["jdk_provider"] == "package" and not seen.get("version_output") and not seen.get("error"):
+    if settings["jdk_provider"] == "package" and not seen.get("version_output") and not seen.get("error"):
         package = settings["jdk_package"] or packages.chosen(PACKAGES, reading)
         found.insert(0, Difference("jdk", "package", "package %s" % package, "missing", "installed"))
     return found
