@@ -132,7 +132,8 @@ def of_packages(role: str, names: t.Iterable[str], reading: Reading, asked: bool
     names = [name for name in names if not asked or name in (reading["packages"] or {}).get("missing", ())]
     if not names:
         return []
-    return [Difference(role, "packages", "package%s %s" % ("" if len(names) == 1 else "s", _short(names)), "missing" if asked else "perhaps missing", "installed")]
+    item = "package%s %s" % ("" if len(names) == 1 else "s", _short(names))
+    return [Difference(role, "packages", item, "missing" if asked else "perhaps missing", "installed")]
 
 
 def _short(lines: t.Sequence[str]) -> str:

@@ -27,7 +27,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_check
 
 #: Eclipse Temurin, as published in Adoptium's own container files: the name of an architecture in its file names, and digests by release.
 _TEMURIN = {"x86_64": "x64", "aarch64": "aarch64"}
-_TEMURIN_DIGESTS = {
+TEMURIN_DIGESTS = {
     "8u462-b08": {
         "x86_64": "5d64ae542b59a962b3caadadd346f4b1c3010879a28bb02d928326993de16e79",
         "aarch64": "19552c1cf7f5c18290a6bdcd6757f70ea5c331a2bc0dd7a3b3120e8dbc4b4891",
@@ -58,7 +58,7 @@ def _archive(settings: Settings, architecture: str) -> tuple[str, str]:
     release = settings["jdk_release"]
     name = _TEMURIN.get(architecture, "")
     url = _TEMURIN_URL % (release, name, release.replace("-", "")) if name else ""
-    return settings["jdk_archive_src"] or url, settings["jdk_archive_sha256"] or _TEMURIN_DIGESTS.get(release, {}).get(architecture, "")
+    return settings["jdk_archive_src"] or url, settings["jdk_archive_sha256"] or TEMURIN_DIGESTS.get(release, {}).get(architecture, "")
 
 
 def _package_homes(settings: Settings) -> dict[str, str]:

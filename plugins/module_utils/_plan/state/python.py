@@ -138,7 +138,7 @@ def findings(settings: Settings, reading: Reading) -> list[str]:
     if not _present(settings):
         return site.still_needed(settings, "python")
     found = checks.system(reading) + checks.places(reading, [settings["python_prefix"]])
-    if settings["python_provider"] == "archive":
+    if settings["python_provider"] == "archive" and reading["architecture"] in checks.ARCHITECTURES:
         src, sha256, dummy = _archive(settings, reading["architecture"])
         if not src:
             found.append(

@@ -17,7 +17,6 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import host
 ROOT = Path(__file__).resolve().parents[4]
 MLFLOW = ("jdk", "python", "pip_stack", "mlflow_server", "mlops_agent")
 PACKAGES = {
-    "jdk": {"Ubuntu": "openjdk-8-jdk-headless", "RedHat": "java-1.8.0-openjdk-devel"}, "python": {"Debian": ["gcc", "make"], "RedHat": ["gcc"]},
     "scorer": {"Debian": "docker.io", "Ubuntu": "docker.io", "Amazon": "docker"},
 }  # fmt: skip
 
