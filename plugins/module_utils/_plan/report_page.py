@@ -4,7 +4,8 @@
 
 # For use inside this collection only.
 
-"""A plan as one HTML page that needs nothing else: filters by host, role and severity, for a screen, a phone and print."""
+"""A plan as one HTML page that needs nothing else: filters by host, role and severity (also in its address: C(#severity=finding)), for a screen, a phone and
+print."""
 
 from __future__ import annotations
 
@@ -47,7 +48,11 @@ function show() {
   }
   document.getElementById('shown').textContent = shown;
 }
-selects.forEach(select => select.addEventListener('change', show));
+const wanted = new URLSearchParams(location.hash.slice(1));
+for (const select of selects) {
+  select.value = wanted.get(select.name) ?? '';
+  select.addEventListener('change', show);
+}
 show();
 """
 

@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Times what a person waits for: `site.yml` on one and on sixteen MLflow hosts, against `ping` and against ordinary roles, interleaved.
+
+The hosts are started from the image of one that `site.yml` has converged. All times are wall-clock seconds of whole commands.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from testbed import hosts, images
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTBED = "fleet"
+IMAGE = "debian-13@converged-for-bench"
+SIZE = 16
+#: Runs of each kind, of which the median counts.
+ATTEMPTS = int(os.environ.get("BENCH_ATTEMPTS", "5"))
+#: The same on every host, so that hosts which were started from one image do not differ.
+SHARED = {"mlflow_server_name": "bench", "mlflow_server_proxy_server_name": "bench"}
+# A setting of one role that costs that role's own work, the restart of the agent included.
+CHANGED = {"mlops_agent_health_interval": 31}
+
+
+def figures(note: Callable[[str], None]) -> Iterator[tuple[str, float, str, float]]:
+    """The figures of the fleet: name, value, at-most or at-least, limit."""
+    names = [f"mlflow-{number:02}" for number in range(1, SIZE + 1)]
+    with inventory(names) as place:
+        note("converging one host")
+        hosts.up(TESTBED, {names[0]: "debian-13"}, memory="2g")
+        play(place, "site.yml", names[:1])
+        hosts.keep(TESTBED, {names[0]: IMAGE})
+        note(f"starting {SIZE} hosts of its image")
+        hosts.up(TESTBED, dict.fromkeys(names, IMAGE), memory="2g")
+        play(place, "site.yml", names)
+        ordinary(place, names)
+        for count in (1, SIZE):
+            yield from no_change(place, names[:count], note)
+        yield from one_differs(place, names, note)
+
+
+def no_change(place: Path, names: list[str], note: Callable[[str], None]) -> Iterator[tuple[str, float, str, float]]:
+    """A run without anything to do against the floor and against ordinary roles."""
+    count = len(names)
+    kinds: dict[str, Callable[[], object]] = {
+        "ping": lambda: ping(place, names),
+        "no change": lambda: play(place, "site.yml", names),
+        "ordinary": lambda: ordinary(place, names),
+    }
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    lines = 0
+    for attempt in range(ATTEMPTS):
+        for kind, run in kinds.items():
+            started = time.monotonic()
+            said = run()
+            times[kind].append(time.monotonic() - started)
+            lines = len(str(said).splitlines()) if kind == "no change" else lines
+        note(f"{count} hosts, round {attempt + 1}: " + ", ".join(f"{kind} {seen[-1]:.1f} s" for kind, seen in times.items()))
+    median = {kind: statistics.median(seen) for kind, seen in times.items()}
+    yield f"fleet.no-change-to-ping-{count}", median["no change"] / median["ping"], "at-most", 2.5
+    yield f"fleet.ordinary-to-no-change-{count}", median["ordinary"] / median["no change"], "at-least", 8 if count == SIZE else 0
+    yield f"fleet.no-change-lines-beyond-hosts-{count}", lines - count, "at-most", 40
+
+
+def one_differs(place: Path, names: list[str], note: Callable[[str], None]) -> Iterator[tuple[str, float, str, float]]:
+    """One host of all with one changed setting, against nothing to do and that role's own time on one host."""
+    alone, among, nothing = [], [], []
+    for attempt in range(ATTEMPTS):
+        nothing.append(timed(lambda: play(place, "site.yml", names)))
+        among.append(timed(lambda: play(place, "site.yml", names, {names[0]: CHANGED})))
+        play(place, "site.yml", names[:1])
+        alone.append(timed(lambda: play(place, "site.yml", names[:1], {names[0]: CHANGED}, "--tags=mlops_agent")))
+        play(place, "site.yml", names[:1])
+        note(f"one of {len(names)} differs, round {attempt + 1}: {among[-1]:.1f} s; nothing differs {nothing[-1]:.1f} s; its role alone {alone[-1]:.1f} s")
+    limit = 1.5 * statistics.median(nothing) + statistics.median(alone)
+    yield "fleet.one-differs-16", statistics.median(among) / limit, "at-most", 1
+
+
+def timed(run: Callable[[], object]) -> float:
+    started = time.monotonic()
+    run()
+    return time.monotonic() - started
+
+
+@contextmanager
+def inventory(names: list[str]) -> Iterator[Path]:
+    """An inventory of these MLflow hosts with the quickstart's variables."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        place = Path(folder)
+        shutil.copytree(ROOT / "inventories/quickstart/group_vars", place / "group_vars")
+        groups = {"mlflow_hosts": {"hosts": dict.fromkeys(names)}, "sparkflows_hosts": {"hosts": {}}, "scorer_hosts": {"hosts": {}}}
+        variables = {"testbed_directory": str(hosts.folder(TESTBED)), **SHARED}
+        (place / "hosts.json").write_text(json.dumps({"all": {"vars": variables, "children": groups}}))
+        # What group_vars of the quickstart say of the testbed would win over the inventory's own.
+        connection = place / "group_vars/all/connection.yml"
+        connection.write_text(connection.read_text().replace("/testbeds/quickstart", f"/testbeds/{TESTBED}"))
+        yield place
+    hosts.down(TESTBED)
+    subprocess.run(["docker", "image", "rm", images.name(IMAGE)], capture_output=True, check=False)
+
+
+def ping(place: Path, names: list[str]) -> str:
+    return command(["ansible", "all", "-m", "ansible.builtin.ping", "-b", "-i", str(place / "hosts.json"), "--limit", ",".join(names)])
+
+
+def play(place: Path, playbook: str, names: list[str], changed: dict[str, dict[str, object]] | None = None, *further: str) -> str:
+    """Run a playbook on some hosts; `changed` are variables of single hosts."""
+    for host in names:
+        file = place / "host_vars" / f"{host}.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps((changed or {}).get(host, {})))
+    return command(["ansible-playbook", f"playbooks/{playbook}", "-i", str(place / "hosts.json"), "--limit", ",".join([*names, "localhost"]), *further])
+
+
+def ordinary(place: Path, names: list[str]) -> str:
+    """The same job by ordinary modules, see ordinary.yml."""
+    return command(["ansible-playbook", "tests/benchmarks/ordinary.yml", "-i", str(place / "hosts.json"), "--limit", ",".join(names)])
+
+
+def command(words: list[str]) -> str:
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{' '.join(words)} failed:\n{done.stdout[-4000:]}{done.stderr[-2000:]}")
+    return done.stdout
