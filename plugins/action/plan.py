@@ -41,7 +41,10 @@ class ActionModule(ActionBase):
         if problems:
             return self._with_findings(dict(result, roles={}, due=[]), problems, task_vars)
         settings = dict(
-            variables.settings, mlflow_release=host_reading.mlflow_release(variables.settings.get("pip_stack_lock")), inventory_address=variables.address()
+            variables.settings,
+            mlflow_release=host_reading.mlflow_release(variables.settings.get("pip_stack_lock")),
+            inventory_address=variables.address(),
+            ansible_port=self._templar.template(task_vars.get("ansible_port")),
         )
         planned = hosts.Planned(roles, settings, variables.fill_in, self._ahead(task_vars))
         try:

@@ -35,17 +35,12 @@ def _ignore(_warning: str) -> None:
     """What a module would warn of it says when it runs."""
 
 
-def _firewall_ports(options: Options) -> dict[str, t.Any]:
-    change = firewall.decide(options)
-    return {"changed": not change.empty, "diff": firewall.difference(change)}
-
-
 _MODULES = {
     "archive_release": _Module(archive_release.ARGUMENT_SPEC, lambda options: archive_release.run(options, check_mode=True)),
     "pip_lock": _Module(pip_lock.ARGUMENT_SPEC, lambda options: pip_lock.run(options, True, os.environ, _ignore)),
     # No module, but the steps of the role mlflow_server.
     "login_file": _Module(login_file.ARGUMENT_SPEC, lambda options: {"changed": not login_file.holds(**options)}),
-    "firewall_ports": _Module(firewall.ARGUMENT_SPEC, _firewall_ports),
+    "firewall_ports": _Module(firewall.ARGUMENT_SPEC, lambda options: firewall.run_module(options, check_mode=True)),
     "mlops_deployment": _Module(agent.ARGUMENT_SPEC, lambda options: agent.run(options, agent.Deployments(agent.agent_client(options)), True)),
 }
 

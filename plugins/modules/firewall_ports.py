@@ -102,11 +102,28 @@ written:
   elements: str
   sample: [/etc/sparkflows-mlops/firewall.nft]
 removed:
-  description: Files that were removed, or would be in check mode.
+  description: Files and folders that were removed, or would be in check mode.
   returned: success
   type: list
   elements: str
   sample: []
+differences:
+  description: All that was not as wanted, in rules, files, the unit and the kernel. Empty if and only if nothing was changed.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    item:
+      description: What it is.
+      type: str
+    before:
+      description: How it was.
+      type: str
+    after:
+      description: What became of it, or would in check mode.
+      type: str
+  sample:
+    - {item: rules in the kernel, before: not those of /etc/sparkflows-mlops/firewall.nft, after: loaded}
 """
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
@@ -120,30 +137,13 @@ def main():
         supports_check_mode=True,
     )
     try:
-        change = _change.decide(module.params)
+        result = _change.run_module(module.params, module.check_mode)
     except Problem as problem:
         module.fail_json(msg=str(problem))
-    except OSError as error:
-        module.fail_json(
-            msg="The firewall of this host could not be read: %s. The module needs root (become: true) and, in a container, the capability NET_ADMIN." % error
-        )
-    difference = _change.difference(change)
-    if not module.check_mode:
-        try:
-            _change.carry_out(change)
-        except OSError as error:
-            module.fail_json(msg="The firewall of this host could not be changed: %s. The next run goes on from where this one stopped." % error)
-        if module.selinux_enabled():
-            for path in change.write:
-                module.set_default_selinux_context(str(path), False)
-    module.exit_json(
-        changed=not change.empty,
-        backend=change.backend,
-        commands=change.commands,
-        written=[str(path) for path in change.write],
-        removed=[str(path) for path in change.remove],
-        diff=difference,
-    )
+    if not module.check_mode and module.selinux_enabled():
+        for path in result["written"]:
+            module.set_default_selinux_context(path, False)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

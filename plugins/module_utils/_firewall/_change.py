@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import os
 import shlex
+import stat
 import typing as t
 from pathlib import Path
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, make_folder, remove, write_atomic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._firewalld import Firewalld
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._nft_loader import RULES, run, text
-from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._nftables import PROGRAM, UNIT, UNIT_FILE, Nftables
+from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._nftables import IN_THE_KERNEL, PROGRAM, UNIT, UNIT_FILE, Nftables
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._ufw import Ufw
-from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._wish import Wish, read_wish
+from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._wish import Difference, Wish, read_wish
 
 #: The options of the module.
 ARGUMENT_SPEC: dict[str, t.Any] = {
@@ -29,30 +30,37 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "ansible_port": {"type": "int"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
+#: Where root alone may put something, as root runs or loads what is in them.
+FOLDERS = (RULES.parent, PROGRAM.parent)
 Backend = t.Union[Firewalld, Ufw, Nftables]
 
 
 class Change(t.NamedTuple):
-    """What is to be done: commands of firewalld and ufw; and for nftables files to write and whether to load them, or what of ours to remove."""
+    """What is to be done, and why.
+
+    ``commands`` are those of firewalld and ufw. For nftables there are ``folders`` to give back to root, files to ``write``, and whether to ``load``
+    them, or what of ours to ``remove`` and ``unload``. ``differences`` is empty if and only if nothing is to be done.
+    """
 
     backend: str | None
     commands: list[list[str]]
+    folders: list[Path]
     write: dict[Path, str]
     load: bool
     remove: list[Path]
     unload: bool
+    differences: list[Difference]
 
-    @property
-    def empty(self) -> bool:
-        return not (self.commands or self.write or self.load or self.remove or self.unload)
+
+def _belongs(path: Path, mode: int) -> bool:
+    """Whether something belongs to root and has this mode, as nobody else may decide on what root runs."""
+    seen = path.stat()
+    return (seen.st_uid, seen.st_gid, stat.S_IMODE(seen.st_mode)) == (0, 0, mode)
 
 
 def fits(path: Path, content: str) -> bool:
-    """Whether a file has this content and belongs to root, as nobody else may decide on what root runs."""
-    if not path.is_file() or path.is_symlink():
-        return False
-    seen = path.stat()
-    return text(path) == content and (seen.st_uid, seen.st_gid, seen.st_mode & 0o7777) == (0, 0, 0o644)
+    """Whether a file has this content and is root's."""
+    return path.is_file() and not path.is_symlink() and text(path) == content and _belongs(path, 0o644)
 
 
 def choose(asked: str, firewalld: Firewalld, ufw: Ufw, nftables: Nftables, problems: list[str]) -> Backend:
@@ -85,6 +93,7 @@ def decide(given: dict[str, t.Any]) -> Change:
     firewalld, ufw, nftables = Firewalld(), Ufw(), Nftables()
     backend: Backend | None = None
     commands: list[list[str]] = []
+    differences: list[Difference] = []
     files: dict[Path, str] = {}
     if given["state"] == "present":
         wish: Wish = read_wish(given, problems)
@@ -95,27 +104,46 @@ def decide(given: dict[str, t.Any]) -> Change:
         elif not problems and not isinstance(backend, Nftables):
             commands = backend.present(wish, problems)
     if problems:
-        raise Problem("Nothing was changed on this host. " + " ".join(problems))
-    # The host may have another firewall than in the last run.
-    for other in (firewalld, ufw):
-        if other is not backend:
-            commands += other.absent()
+        raise Problem(" ".join(problems))
+    for each in (firewalld, ufw):
+        # The host may have another firewall than in the last run.
+        ours = commands if each is backend else each.absent()
+        commands = commands if each is backend else commands + ours
+        differences += each.differences(ours)
     used = backend is nftables
+    folders = [folder for folder in dict.fromkeys(path.parent for path in files) if folder in FOLDERS and folder.is_dir() and not _belongs(folder, 0o755)]
+    differences += [Difference(str(folder), "not root's alone", "root's, with mode 0755") for folder in folders]
     write = {path: content for path, content in files.items() if not fits(path, content)}
+    differences += [_of_file(path, content) for path, content in write.items()]
     if RULES in write:
         nftables.check_syntax(write[RULES])
-    return Change(
-        backend=backend.name if backend else None,
-        commands=commands,
-        write=write,
-        load=used and nftables.needs_load(),
-        remove=[path for path in (RULES, PROGRAM, UNIT_FILE) if not used and os.path.lexists(path)],
-        unload=not used and nftables.leftover(),
-    )
+    stale = nftables.stale() if used else []
+    removed = [path for path in (RULES, PROGRAM.parent, UNIT_FILE) if not used and os.path.lexists(path)]
+    unload = not used and nftables.leftover()
+    differences += stale + [Difference(str(path), "there", "removed") for path in removed]
+    differences += [Difference(IN_THE_KERNEL, "there", "removed")] if unload else []
+    return Change(backend.name if backend else None, commands, folders, write, bool(stale), removed, unload, differences)
+
+
+def _of_file(path: Path, content: str) -> Difference:
+    """How a file that does not fit differs, line by line where these are few."""
+    if not os.path.lexists(path):
+        return Difference(str(path), "missing", "written")
+    if not path.is_file() or path.is_symlink():
+        return Difference(str(path), "not a file", "written")
+    before, after = text(path).splitlines(), content.splitlines()
+    if before == after:
+        return Difference(str(path), "not root's alone", "root's, with mode 0644")
+    gone, come = ([line.strip() for line in one if line not in other] for one, other in ((before, after), (after, before)))
+    short = path == RULES and max(len(gone), len(come)) <= 2
+    return Difference(str(path), ", ".join(gone) if short and gone else "holds something else", ", ".join(come) if short and come else "written")
 
 
 def carry_out(change: Change) -> None:
     """Do what was decided; raises OSError, with the command's own words, when a command fails."""
+    for folder in change.folders:
+        os.chown(folder, 0, 0)
+        os.chmod(folder, 0o755)
     for path, content in change.write.items():
         make_folder(str(path.parent))
         write_atomic(str(path), content, owner=(0, 0))
@@ -133,8 +161,6 @@ def carry_out(change: Change) -> None:
         Nftables().unload()
     for path in change.remove:
         remove(str(path))
-    if PROGRAM in change.remove:
-        remove(str(PROGRAM.parent))
     if change.remove:
         run("systemctl", "daemon-reload")
 
@@ -146,8 +172,36 @@ def difference(change: Change) -> list[dict[str, str]]:
         for path, content in change.write.items()
         if path != PROGRAM
     ]
-    shown += [{"before_header": str(path), "after_header": str(path), "before": text(path), "after": ""} for path in change.remove if path != PROGRAM]
+    shown += [{"before_header": str(path), "after_header": str(path), "before": text(path), "after": ""} for path in change.remove if path != PROGRAM.parent]
     if change.commands:
         lines = "".join(" ".join(shlex.quote(word) for word in command) + "\n" for command in change.commands)
         shown.append({"before_header": "commands", "after_header": "commands", "before": "", "after": lines})
     return shown
+
+
+def run_module(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
+    """Make the firewall do what the module's options say, or with `check_mode` only tell; returns the module's result.
+
+    :raises Problem: when the options don't fit the host, or the firewall can't be read or changed.
+    """
+    try:
+        change = decide(params)
+    except OSError as error:
+        raise Problem(
+            "The firewall of this host could not be read: %s. That needs root (become: true) and, in a container, the capability NET_ADMIN." % error
+        ) from None
+    shown = difference(change)
+    if not check_mode:
+        try:
+            carry_out(change)
+        except OSError as error:
+            raise Problem("The firewall of this host could not be changed: %s. The next run goes on from where this one stopped." % error) from None
+    return {
+        "changed": bool(change.differences),
+        "backend": change.backend,
+        "commands": change.commands,
+        "written": [str(path) for path in change.write],
+        "removed": [str(path) for path in change.remove],
+        "differences": [each._asdict() for each in change.differences],
+        "diff": shown,
+    }

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._nft_loader import run, text, tool
-from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._wish import Wish
+from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._wish import Difference, Wish
 
 # firewalld's rich rules have no comment, but a priority. Negative ones come before all else in a zone, the lowest first.
 PRIORITIES = {"accept": "-8086", "drop": "-8085"}
@@ -41,6 +41,20 @@ class Firewalld:
             return self._commands({})
         offline = tool("firewall-offline-cmd")
         return self._remaining(offline) if offline else []
+
+    @staticmethod
+    def differences(commands: list[list[str]]) -> list[Difference]:
+        """What commands of `present` and `absent` change, rule by rule."""
+        found = []
+        for program, *options in commands:
+            zone = next(option.partition("=")[2] for option in options if option.startswith("--zone="))
+            lasting = "--permanent" in options or program.endswith("offline-cmd")
+            for option in options:
+                action, dummy, rule = option.partition("-rich-rule=")
+                if rule:
+                    item = "firewalld, zone %s, %s: %s" % (zone, "permanent" if lasting else "running", rule)
+                    found.append(Difference(item, *{"--add": ("missing", "added"), "--remove": ("there", "removed")}[action]))
+        return found
 
     @staticmethod
     def _rules(wish: Wish) -> list[str]:

@@ -17,11 +17,12 @@ from pathlib import Path
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _nft_loader
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._nft_loader import FAMILIES, LOADED, RULES, TABLE, run, sha256, text
-from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._wish import Wish
+from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._wish import Difference, Wish
 
 UNIT = "sparkflows-mlops-firewall.service"
 UNIT_FILE = Path("/etc/systemd/system", UNIT)
 PROGRAM = Path("/opt/sparkflows/firewall/firewall.py")
+IN_THE_KERNEL = "rules in the kernel"
 UNIT_TEXT = """\
 # Managed by Ansible (module sparkflows.mlops.firewall_ports).
 [Unit]
@@ -98,15 +99,23 @@ class Nftables(_nft_loader.Kernel):
         ]
         return "\n".join(lines) + "\n"
 
-    def needs_load(self) -> bool:
-        """Whether the kernel has something else than the file says, or would not get it at the next boot."""
-        shown = run("systemctl", "show", "--property", "ActiveState,UnitFileState,NeedDaemonReload", UNIT).split()
-        if sorted(shown) != ["ActiveState=active", "NeedDaemonReload=no", "UnitFileState=enabled"]:
-            return True
+    def stale(self) -> list[Difference]:
+        """How kernel and unit differ from what the files say: the rules are not loaded, or would not be at the next boot."""
+        lines = run("systemctl", "show", "--property", "ActiveState,UnitFileState,NeedDaemonReload", UNIT).splitlines()
+        seen = dict(line.partition("=")[::2] for line in lines)
+        found = [
+            Difference(UNIT, seen.get(name) or "missing", wanted)
+            for name, wanted in (("UnitFileState", "enabled"), ("ActiveState", "active"))
+            if seen.get(name) != wanted
+        ]
+        if seen.get("NeedDaemonReload") != "no":
+            found.append(Difference(UNIT, "changed since systemd read it", "read again"))
         record: dict[str, t.Any] = {}
         with contextlib.suppress(ValueError):
             record = json.loads(text(LOADED) or "{}")
-        return record != {"digest": sha256(RULES), "kernel": self.snapshot(self.ruleset(), self.families())}
+        if record != {"digest": sha256(RULES), "kernel": self.snapshot(self.ruleset(), self.families())}:
+            found.append(Difference(IN_THE_KERNEL, "not those of %s" % RULES, "loaded"))
+        return found
 
     def check(self, wish: Wish, problems: list[str]) -> None:
         """Add what keeps this host from having the rules to `problems`."""

@@ -13,7 +13,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._nft_loader import MARK, run, text, tool
-from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._wish import Wish
+from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._wish import Difference, Wish
 
 # iptables takes at most 15 ports in a rule; a range counts twice.
 MULTIPORT = 15
@@ -51,6 +51,18 @@ class Ufw:
     def absent(self) -> list[list[str]]:
         """The commands that remove every rule of ours, also while ufw is inactive."""
         return [self._delete(rule) for rule in self._filed()] if self.command else []
+
+    @staticmethod
+    def differences(commands: list[list[str]]) -> list[Difference]:
+        """What commands of `present` and `absent` change, rule by rule; one that is deleted and put in again only moves."""
+        actions: dict[str, list[str]] = {}
+        for dummy, action, *words in commands:
+            actions.setdefault(" ".join(["ufw", *words]).partition(" comment ")[0], []).append(action)
+        known = {"prepend": ("missing", "added"), "delete": ("there", "removed"), "reload": ("some are not in the kernel", "loaded")}
+        return [
+            Difference("rules of ufw" if taken == ["reload"] else rule, *(("in the wrong place", "moved") if len(taken) > 1 else known[taken[0]]))
+            for rule, taken in actions.items()
+        ]
 
     @staticmethod
     def _rules(family: str, wish: Wish, sources: list[str]) -> list[tuple[str, str, str]]:

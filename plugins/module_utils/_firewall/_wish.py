@@ -27,6 +27,14 @@ class Wish(t.NamedTuple):
         return [str(first) if first == last else f"{first}{dash}{last}" for first, last in self.ports]
 
 
+class Difference(t.NamedTuple):
+    """Something of the host's firewall that is not as wanted: what, how it is, and what becomes of it, in a few words."""
+
+    item: str
+    before: str
+    after: str
+
+
 def read_ports(given: list[t.Any], problems: list[str]) -> list[tuple[int, int]]:
     """The sorted, disjoint ranges of ports that texts like 8086 and 5001-5100 name."""
     ranges = []
