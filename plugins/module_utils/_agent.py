@@ -18,13 +18,13 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import env_fallback
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import (
     Client,
     ClientError,
     HttpError,
     connection_argument_spec,
     connection_options,
-    sentence,
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import check_model_uri
 

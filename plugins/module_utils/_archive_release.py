@@ -211,7 +211,7 @@ def _intact(folder: str, params: dict[str, t.Any]) -> bool:
         if not stat.S_ISLNK(status.st_mode) and stat.S_IMODE(status.st_mode) != mode:
             return False
     try:
-        return digest_of_folder(folder) == params["sha256"]
+        return bool(digest_of_folder(folder) == params["sha256"])
     except Problem:
         return False
 
@@ -333,7 +333,7 @@ def _label(params: dict[str, t.Any]) -> str:
 def _fetched(params: dict[str, t.Any], scratch: str) -> str:
     """The path of the archive on this host, downloaded into `scratch` where it has to be."""
     if not is_url(params["src"]):
-        path = params["src"]
+        path = str(params["src"])
         if not os.path.isfile(path):
             raise Problem("%s is not a file on this host. Check src, or leave remote_src out if the archive is on the controller." % path)
         return path

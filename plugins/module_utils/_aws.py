@@ -14,7 +14,8 @@ import re
 import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, check_base_url, sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, check_base_url
 
 try:
     import boto3

@@ -24,7 +24,8 @@ import tarfile
 import typing as t
 import urllib.parse
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 
 _NAME = r"(?:[a-z0-9]+(?:[._-]+[a-z0-9]+)*/)*[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9.-]+(?=:))(?::[0-9]+)?"

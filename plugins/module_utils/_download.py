@@ -34,6 +34,7 @@ def followed(opened: t.Callable[[str, bool], t.Any], url: str) -> t.Any:
     server of ``url``, as nothing secret is for another one.
     """
     import urllib.error  # takes a while to load
+    import urllib.parse
 
     place, home = url, True
     for left in range(_MOST_REDIRECTS, -1, -1):

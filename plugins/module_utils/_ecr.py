@@ -27,8 +27,9 @@ import tempfile
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import Aws, AwsError, merged_tags, tag_dict, tag_list
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 
 #: ECR gives a manifest only in a type that it is asked for: an image of docker or OCI, or an index of several.
 MANIFESTS = [

@@ -147,7 +147,7 @@ def ipv6() -> bool:
 
 def memory_mb() -> dict[str, int]:
     """Memory in MiB, no more than the control group of the host (a container) may use."""
-    values = dict(re.findall(r"^(\w+):\s+(\d+) kB", _text("/proc/meminfo"), re.M))
+    values: dict[str, str] = dict(re.findall(r"^(\w+):\s+(\d+) kB", _text("/proc/meminfo"), re.M))
     total = int(values.get("MemTotal", 0)) * 1024
     available = int(values.get("MemAvailable", values.get("MemFree", 0))) * 1024
     for limit_file, usage_file in (
@@ -414,7 +414,7 @@ def group_facts(name: str) -> dict[str, t.Any]:
 
 def _named(lookup: t.Callable[[int], t.Any], number: int) -> str:
     try:
-        return lookup(number)[0]
+        return str(lookup(number)[0])
     except KeyError:
         return str(number)
 

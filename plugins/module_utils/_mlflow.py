@@ -20,13 +20,13 @@ import typing as t
 import urllib.parse
 
 from ansible.module_utils.basic import env_fallback
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import (
     Client,
     ClientError,
     HttpError,
     connection_argument_spec,
     connection_options,
-    sentence,
 )
 
 STAGES = ("None", "Staging", "Production", "Archived")

@@ -26,6 +26,8 @@ class QuietModule(AnsibleModule):
     What the module adds to ``no_log_values`` a moment later was written, too.
     """
 
+    params: dict[str, t.Any]
+
     def _log_invocation(self) -> None:
         given = self.params
         self.params = {name: value if _plain(value) else _NOT_LOGGED for name, value in given.items()}

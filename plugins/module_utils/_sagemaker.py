@@ -21,10 +21,11 @@ import re
 import time
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import Aws, AwsError, merged_tags, tag_dict, tag_list, text
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import Registry
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker_artifacts import Source, head_object, source_of, upload
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker_artifacts import PackedSource, Source, head_object, source_of, upload
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker_options import check_params
 
 #: Seconds between two looks at an endpoint that is on its way.
@@ -432,7 +433,7 @@ class _Deployment:
         return before, after
 
     def _create_parts(self) -> None:
-        if not self.has_archive:
+        if not self.has_archive and isinstance(self.source, PackedSource):
             upload(self.sagemaker.aws, self.source, self.params["bucket"], self.key, self.params["artifact_kms_key"])
         if self.has_model is None:
             self.sagemaker.create_model(self.model_name, self.model, self.tags)

@@ -31,9 +31,10 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_mo
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_options as options
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _scoring as scoring
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_info as sparkflows_info
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._docker import Docker, DockerError, Reference, parse_reference, read_archive
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import make_folder, remove, write_atomic
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, ClientError, HttpError, sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, ClientError, HttpError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer_proxy import Front, Proxy
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
 

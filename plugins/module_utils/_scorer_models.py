@@ -21,8 +21,9 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_models as sparkflows_models
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, Releases, digest_of, make_folder, megabytes, need_space, remove
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 
 try:
     import boto3

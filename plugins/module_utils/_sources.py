@@ -295,7 +295,7 @@ def _linked(wanted: Sources, page: str, fitting: t.Pattern[str]) -> str | None:
             parts, source = urllib.parse.urlsplit(address), urllib.parse.urlsplit(page)
             if "@" in source.netloc and "@" not in parts.netloc and parts.hostname == source.hostname:
                 address = urllib.parse.urlunsplit(parts._replace(netloc=source.netloc))
-            return address
+            return str(address)
     return None
 
 

@@ -21,8 +21,8 @@ import threading
 import time
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_text import Finding
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import Report
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_public_key import fingerprint, parse_public_key, public_line, wire_type

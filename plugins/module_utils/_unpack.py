@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import bz2
 import contextlib
+import functools
 import gzip
 import lzma
 import os
@@ -153,8 +154,15 @@ def _tar_entries(archive: tarfile.TarFile, name: str) -> t.Iterator[Entry]:
             member.mode,
             member.mtime,
             member.linkname,
-            lambda member=member: archive.extractfile(member),  # type: ignore[misc]
+            functools.partial(_member, archive, member),
         )
+
+
+def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> t.IO[bytes]:
+    content = archive.extractfile(member)
+    if content is None:
+        raise tarfile.TarError("%s is not a file" % member.name)
+    return content
 
 
 def _zip_entries(archive: zipfile.ZipFile, name: str) -> t.Iterator[Entry]:

@@ -42,7 +42,7 @@ def read(action: t.Any, asked: dict[str, t.Any], task_vars: t.Mapping[str, t.Any
     return {}, [_why_unread(action, answer)]
 
 
-def _why_unread(action, read):
+def _why_unread(action: t.Any, read: t.Mapping[str, t.Any]) -> str:
     """A sentence for a host on which no module ran: mostly its Python is missing or too old for the running ansible-core."""
     wanted = getattr(basic, "_PY_MIN", (3, 6))
     answer = action._low_level_execute_command(_PYTHONS, sudoable=False)
@@ -61,7 +61,7 @@ def _why_unread(action, read):
     return "The host could not be read: %s.%s" % (" ".join(lines)[:400].rstrip("."), hint)
 
 
-def mlflow_release(lock):
+def mlflow_release(lock: str | None) -> str:
     """The release of MLflow that a lock pins, or else the role's own lock; empty when it can't be told."""
     path = lock or os.path.join(ROLES, "pip_stack", "files", "locks", "mlflow.txt")
     try:
@@ -72,15 +72,15 @@ def mlflow_release(lock):
     return pin.group(1) if pin else ""
 
 
-def packages():
+def packages() -> dict[str, t.Mapping[str, t.Any]]:
     """The packages that roles install, by distribution or family, as their variables name them."""
     return {"scorer": _variables("scorer")["__scorer_engines"]}
 
 
-def _variables(role):
+def _variables(role: str) -> dict[str, t.Any]:
     path = os.path.join(ROLES, role, "vars", "main.yml")
     try:
         with open(path, encoding="utf-8") as stream:
-            return yaml.safe_load(stream)
+            return dict(yaml.safe_load(stream))
     except OSError as error:
         raise AnsibleError("%s can't be read (%s); the collection is damaged." % (path, error.strerror)) from error

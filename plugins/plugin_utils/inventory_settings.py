@@ -22,7 +22,7 @@ try:
     from ansible.template import trust_as_template
 except ImportError:  # before ansible-core 2.19 every text is a template
 
-    def trust_as_template(text):
+    def trust_as_template(text: str) -> str:
         return text
 
 
@@ -120,28 +120,28 @@ class InventorySettings:
             return False
 
 
-def _trusted(loader, path):
+def _trusted(loader: t.Any, path: str) -> dict[str, t.Any]:
     """The variables of one of the collection's own files, with templates in them."""
     if not os.path.exists(path):
         return {}
     try:
-        return loader.load_from_file(path, trusted_as_template=True) or {}
+        return dict(loader.load_from_file(path, trusted_as_template=True) or {})
     except TypeError:  # before ansible-core 2.19 every text is a template
-        return loader.load_from_file(path) or {}
+        return dict(loader.load_from_file(path) or {})
 
 
-def _role_options(role):
+def _role_options(role: str) -> dict[str, dict[str, t.Any]]:
     path = os.path.join(ROLES, role, "meta", "argument_specs.yml")
     try:
         with open(path, encoding="utf-8") as stream:
-            return yaml.safe_load(stream)["argument_specs"]["main"]["options"]
+            return dict(yaml.safe_load(stream)["argument_specs"]["main"]["options"])
     except OSError as error:
         raise AnsibleError("The collection has no role %s: %s can't be read (%s)." % (role, path, error.strerror)) from error
 
 
-def _own_names(roles):
+def _own_names(roles: t.Iterable[str]) -> set[str]:
     """The variables that roles set themselves: those for other roles to use, and results."""
-    names = set()
+    names: set[str] = set()
     for role in roles:
         for path in glob.glob(os.path.join(ROLES, role, "vars", "*.yml")) + glob.glob(os.path.join(ROLES, role, "tasks", "*.yml")):
             with open(path, encoding="utf-8") as stream:
@@ -149,16 +149,16 @@ def _own_names(roles):
     return names
 
 
-def _is_template(source):
+def _is_template(source: t.Any) -> bool:
     return isinstance(source, str) and "{{" in source
 
 
-def _is_encrypted(value):
+def _is_encrypted(value: t.Any) -> bool:
     """Whether a value is one of `!vault`, which no release of ansible-core lets templates decrypt when its password is missing."""
     return hasattr(value, "_ciphertext")
 
 
-def _decrypted(value):
+def _decrypted(value: t.Any) -> t.Any:
     if _is_encrypted(value):
         return str(value)
     if isinstance(value, dict):
@@ -168,7 +168,7 @@ def _decrypted(value):
     return value
 
 
-def _why_unresolved(option, source, task_vars, error, secret):
+def _why_unresolved(option: str, source: t.Any, task_vars: t.Mapping[str, t.Any], error: Exception, secret: bool) -> str:
     for name, value in [(option, source)] + [(word, task_vars.get(word)) for word in re.findall(r"\w+", source if isinstance(source, str) else "")]:
         if _is_encrypted(value) and not _opens(value):
             header = value._ciphertext if isinstance(value._ciphertext, str) else value._ciphertext.decode("ascii", "replace")
@@ -182,7 +182,7 @@ def _why_unresolved(option, source, task_vars, error, secret):
     return "The value of %s can't be worked out; check what it refers to.%s" % (option, reason)
 
 
-def _opens(value):
+def _opens(value: t.Any) -> bool:
     try:
         str(value)
     except AnsibleError:

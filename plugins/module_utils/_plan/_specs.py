@@ -106,7 +106,7 @@ def wrong_entry(name: str, options: Options, value: t.Mapping[str, t.Any]) -> li
 
 def with_defaults(options: Options, value: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """A dictionary with a value for each of its options, as a module would have it."""
-    whole = {}
+    whole: dict[str, t.Any] = {}
     for key, spec in options.items():
         whole[key] = value[key] if value.get(key) is not None else spec.get("default")
         if spec.get("type") == "dict" and spec.get("options") and whole[key] is not None:

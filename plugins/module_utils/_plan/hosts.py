@@ -184,7 +184,7 @@ def _agent_findings(settings: Settings, reading: Reading) -> list[str]:
         return []
     found = checks.system(reading) + checks.places(reading, ["/var/lib/mlops-agent", "/var/cache/mlops-models"])
     found += checks.present(reading, _agent_files(settings))
-    wanted = {_agent_port(settings): ("mlops_agent_port", _AGENT_UNITS)}
+    wanted: dict[int, tuple[str, tuple[str, ...]]] = {_agent_port(settings): ("mlops_agent_port", _AGENT_UNITS)}
     # A model that is declared absent gives its port up in the same run.
     leaving = tuple(unit for entry in _served(settings, "absent") for unit in _model_units(entry))
     for entry in _served(settings):

@@ -13,8 +13,8 @@ import re
 import typing as t
 import urllib.parse
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._base import Denied, Login, Missing, Params, Vault, check_url, lacks, value_of
 
 

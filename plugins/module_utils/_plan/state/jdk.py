@@ -63,7 +63,7 @@ def _archive(settings: Settings, architecture: str) -> tuple[str, str]:
 
 def _package_homes(settings: Settings) -> dict[str, str]:
     """Where the package puts its JDK, by distribution; `%s` stands for the architecture."""
-    return dict.fromkeys(PACKAGES, settings["jdk_package_home"]) if settings["jdk_package_home"] else _PACKAGE_HOMES
+    return dict.fromkeys(PACKAGES, str(settings["jdk_package_home"])) if settings["jdk_package_home"] else _PACKAGE_HOMES
 
 
 def _home(home: str, distribution: str, architecture: str) -> str:

@@ -21,7 +21,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Pro
 
 NOTHING = {
     "jdk_home": None, "python": None, "venv": None, "lock": None, "units": [], "ports": [], "files": [], "users": [], "groups": [], "paths": [], "commands": [],
-    "urls": [], "certificates": [], "packages": [], "package_lock_wait": 0, "databases": [], "in_use": [],
+    "urls": [], "certificates": [], "packages": [], "package_lock_wait": 0, "databases": [], "in_use": [], "predictions": [],
 }  # fmt: skip
 HASH = " --hash=sha256:" + "0" * 64
 
