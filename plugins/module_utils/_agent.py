@@ -87,7 +87,7 @@ class Deployments:
 
     def _call(self, method: str, path: str, body: t.Any = None, **kwargs: t.Any) -> dict[str, t.Any]:
         try:
-            answer = self.client.json(method, "/api/v1/deployments/" + path, body, **kwargs)
+            answer = self.client.json(method, ("/api/v1/deployments/" + path).rstrip("/"), body, **kwargs)
         except HttpError as error:
             # The agent names each of its own errors; a 404 without a name comes from something else.
             if error.status in (404, 405) and not error.code:
@@ -96,6 +96,15 @@ class Deployments:
         if not isinstance(answer, dict):
             raise _not_the_agent(self.client.url)
         return answer
+
+    def served(self, **kwargs: t.Any) -> dict[str, t.Any]:
+        """C(deployments), all that are described, and C(unmanaged), each with a name and a sentence: units without a description."""
+        answer = self._call("GET", "", **kwargs)
+        listed = {kind: answer.get(kind) for kind in ("deployments", "unmanaged")}
+        for entries in listed.values():
+            if not isinstance(entries, list) or not all(isinstance(entry, dict) and isinstance(entry.get("name"), str) for entry in entries):
+                raise _not_the_agent(self.client.url)
+        return listed
 
     def get(self, name: str, **kwargs: t.Any) -> t.Optional[dict[str, t.Any]]:
         """The deployment, or ``None`` when there is none of this name."""
@@ -201,16 +210,13 @@ def run(params: t.Mapping[str, t.Any], deployments: Deployments, check_mode: boo
     current = deployments.get(params["name"])
     if params["state"] == "absent":
         return _absent(current, params, deployments, check_mode)
-    if current is not None and _leaving(current):
+    if current is not None and leaving(current):
         if not check_mode:
             deployments.await_removed(current, params["wait_timeout"])
         current = None
 
     declared = {option: params[option] for option in DECLARED if params[option] is not None}
-    different = [option for option in declared if current is None or current.get(option) != declared[option]]
-    if current is not None and current["state"] == "failed":
-        # Declaring a failed deployment anew makes the agent try it again.
-        different.append("state")
+    different = differing(declared, current)
     if check_mode:
         deployment = dict(current or dict.fromkeys(DECLARED + OBSERVED, None), name=params["name"], **declared)
         if different:
@@ -237,7 +243,7 @@ def run(params: t.Mapping[str, t.Any], deployments: Deployments, check_mode: boo
 def _absent(
     current: t.Optional[dict[str, t.Any]], params: t.Mapping[str, t.Any], deployments: Deployments, check_mode: bool
 ) -> dict[str, t.Any]:
-    changed = current is not None and not _leaving(current)
+    changed = current is not None and not leaving(current)
     if not check_mode:
         if changed:
             deployments.delete(params["name"])
@@ -247,7 +253,16 @@ def _absent(
     return {"changed": changed, "deployment": None, "diff": {"before": _shown(current, shown), "after": {}}}
 
 
-def _leaving(deployment: t.Mapping[str, t.Any]) -> bool:
+def differing(declared: t.Mapping[str, t.Any], current: t.Optional[t.Mapping[str, t.Any]]) -> list[str]:
+    """The options in which a deployment is not as declared, all of them where there is none; C(state) for one that failed."""
+    different = [option for option in declared if current is None or current.get(option) != declared[option]]
+    if current is not None and current["state"] == "failed":
+        # Declaring a failed deployment anew makes the agent try it again.
+        different.append("state")
+    return different
+
+
+def leaving(deployment: t.Mapping[str, t.Any]) -> bool:
     """Whether the deployment was told to go and is only still being stopped."""
     return deployment["state"] in ("stopping", "removed")
 

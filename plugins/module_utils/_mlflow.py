@@ -158,6 +158,16 @@ class Registry:
             if not token:
                 return found
 
+    def version_in(self, name: str, stage: str) -> t.Optional[int]:
+        """The newest version of a model that is in a stage, which is the one that ``models:/NAME/STAGE`` means."""
+        try:
+            found = self._call("POST", "registered-models/get-latest-versions", {"name": name, "stages": [stage]}).get("model_versions", [])
+        except HttpError as error:
+            if error.code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+        return int(found[0]["version"]) if found else None
+
     def run(self, run_id: str) -> dict[str, t.Any]:
         """The ``info`` of a run that exists and is not deleted, ``artifact_uri`` among it."""
         try:

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _agent as agent
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _agent_reading as agent_reading
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _archive_release as archive_release
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _login_file as login_file
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _packages as packages
@@ -42,6 +43,8 @@ _MODULES = {
     "login_file": _Module(login_file.ARGUMENT_SPEC, lambda options: {"changed": not login_file.holds(**options)}),
     "firewall_ports": _Module(firewall.ARGUMENT_SPEC, lambda options: firewall.run_module(options, check_mode=True)),
     "mlops_deployment": _Module(agent.ARGUMENT_SPEC, lambda options: agent.run(options, agent.Deployments(agent.agent_client(options)), True)),
+    # Not a module: one look at all that an agent serves.
+    "mlops_deployments": _Module(agent_reading.ARGUMENT_SPEC, agent_reading.read),
 }
 
 

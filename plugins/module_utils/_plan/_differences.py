@@ -96,6 +96,27 @@ def of_attributes(role: str, step: str, path: str, seen: Reading, owner: str, gr
     ]
 
 
+def of_leftovers(role: str, step: str, paths: t.Iterable[str], reading: Reading) -> list[Difference]:
+    """Files and folders that should not be there."""
+    return [Difference(role, step, path, "there", "removed") for path in paths if reading["files"][path]["exists"]]
+
+
+def of_user(role: str, step: str, name: str, reading: Reading, group: str, shell: str) -> list[Difference]:
+    """A service's user and its group. Its home is left alone, which matters to no service and can't be changed while one runs."""
+    found = [] if reading["groups"][group]["exists"] else [Difference(role, step, "group %s" % group, "missing", "made")]
+    seen = reading["users"][name]
+    if not seen["exists"]:
+        return [*found, Difference(role, step, "user %s" % name, "missing", "made")]
+    wanted = {"group": group, "shell": shell}
+    return found + [Difference(role, step, "user %s: %s" % (name, what), str(seen[what]), after) for what, after in wanted.items() if seen[what] != after]
+
+
+def changed_since_start(unit: Reading, paths: t.Iterable[str], reading: Reading) -> list[str]:
+    """Of the paths that a running unit read when it started, those that changed since; none of one that does not run."""
+    started = unit["started_at"]
+    return [path for path in paths if started is not None and (reading["files"][path]["mtime"] or 0) > started]
+
+
 def of_prediction(role: str, step: str, item: str, reading: Reading, name: str) -> list[Difference]:
     """What a module would change, line by line where its diff is short."""
     seen = reading["predictions"].get(name)

@@ -28,26 +28,15 @@ Packages = t.Mapping[str, t.Mapping[str, t.Any]]
 # much again; a JDK 105 to 200 MB, CPython 60 to 130 MB.
 STACK_MB = 2500
 RUNTIMES_MB = 500
-# The tracking server with four workers uses about 350 MB, the agent less than 60 MB, the system the rest.
-BASE_MEMORY_MB = 768
 #: How long an upgrade that runs on the host by itself is waited for, in seconds.
 LOCK_WAIT = 300
 
-_SERVER_UNIT, _AGENT_UNITS, _PROXY_UNIT = "mlflow-server.service", ("mlops-agent.service", "mlops-agent.socket"), "nginx.service"
+_SERVER_UNIT, _PROXY_UNIT = "mlflow-server.service", "nginx.service"
 _PROXY_SITE = "/etc/nginx/conf.d/mlflow-server.conf"
 
 
 def _here(settings: Settings, role: str) -> bool:
     return bool(settings.get(role + "_state") == "present")
-
-
-def _served(settings: Settings, state: str = "present") -> list[dict[str, t.Any]]:
-    return [entry for entry in settings.get("mlops_agent_deployments") or [] if entry.get("state", "present") == state]
-
-
-def _model_units(entry: t.Mapping[str, t.Any]) -> tuple[str, ...]:
-    """Who may hold the port of a model: the model, or systemd for one that follows its stage."""
-    return ("mlops-model@%s.service" % entry["name"], "mlops-port@%s.socket" % entry["name"], "mlops-port@%s.service" % entry["name"])
 
 
 # ------------------------------------------------------------------------------------------------------------------------ pip_stack
@@ -159,50 +148,6 @@ def _server_room(settings: Settings, reading: Reading) -> list[str]:
     return found
 
 
-def _agent_port(settings: Settings) -> int:
-    vendor = settings["mlops_agent_provider"] == "vendor"
-    return int(settings["mlops_agent_vendor_health_port"] or settings["mlops_agent_port"]) if vendor else int(settings["mlops_agent_port"])
-
-
-def _agent_files(settings: Settings) -> dict[str, str]:
-    return {name: settings[name] for name in ("mlops_agent_tls_certificate", "mlops_agent_tls_private_key", "mlops_agent_ca_bundle")}
-
-
-def _agent_questions(settings: Settings, packages: Packages) -> Questions:
-    if not _here(settings, "mlops_agent"):
-        return {}
-    return {
-        "units": list(_AGENT_UNITS) + [unit for entry in _served(settings) + _served(settings, "absent") for unit in _model_units(entry)],
-        "ports": [_agent_port(settings)] + [entry["port"] for entry in _served(settings) if entry.get("port")],
-        "files": [{"path": path} for path in _agent_files(settings).values() if path],
-        "paths": ["/var/lib/mlops-agent", "/var/cache/mlops-models"],
-    }
-
-
-def _agent_findings(settings: Settings, reading: Reading) -> list[str]:
-    if not _here(settings, "mlops_agent"):
-        return []
-    found = checks.system(reading) + checks.places(reading, ["/var/lib/mlops-agent", "/var/cache/mlops-models"])
-    found += checks.present(reading, _agent_files(settings))
-    wanted: dict[int, tuple[str, tuple[str, ...]]] = {_agent_port(settings): ("mlops_agent_port", _AGENT_UNITS)}
-    # A model that is declared absent gives its port up in the same run.
-    leaving = tuple(unit for entry in _served(settings, "absent") for unit in _model_units(entry))
-    for entry in _served(settings):
-        if entry.get("port"):
-            wanted[entry["port"]] = ("the declared model %s" % entry["name"], (*_model_units(entry), *leaving))
-    found += checks.ports(reading, wanted)
-    default = settings["mlops_agent_default_memory_mb"]
-    # One that follows its stage has two runs while it moves to another version.
-    declared = sum((entry.get("memory_mb") or default) * (2 if entry.get("follow") else 1) for entry in _served(settings))
-    total = reading["memory_mb"]["total"]
-    if total < BASE_MEMORY_MB + declared:
-        found.append(
-            "The host has %d MB of memory; %d MB are needed: %d for the services and %d for the declared models. "
-            "Give it more, or lower memory_mb in mlops_agent_deployments." % (total, BASE_MEMORY_MB + declared, BASE_MEMORY_MB, declared)
-        )
-    return found
-
-
 # -------------------------------------------------------------------------------------------------------------------------- the others
 
 
@@ -245,7 +190,6 @@ class _Role(t.NamedTuple):
 ROLES = {
     "pip_stack": _Role(_stack_questions, _stack_findings),
     "mlflow_server": _Role(_server_questions, _server_findings),
-    "mlops_agent": _Role(_agent_questions, _agent_findings),
     "scorer": _Role(_scorer_questions, _scorer_findings),
 }
 
