@@ -298,8 +298,8 @@ def _to_start(settings: Settings, reading: Reading, found: t.Sequence[Difference
         reasons.append("systemd has not read its unit since that changed")
     # A file that only belongs to somebody else says the same as before.
     reasons += ["%s changes" % file.path for file in files(settings) if file.path in rewritten]
-    if any(difference.step == "code" for difference in found):
-        reasons.append("its code changes")
+    steps = {difference.step for difference in found}
+    reasons += [words for step, words in (("code", "its code changes"), ("builtin_removed", "the builtin agent is removed")) if step in steps]
     if ahead.get("pip_stack") and _is_from(settings, "mlops_agent_stack", "pip_stack"):
         reasons.append("the stack changes, and the models restart with it")
     if running and not _healthy(settings, reading):

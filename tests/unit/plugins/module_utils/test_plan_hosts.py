@@ -136,18 +136,7 @@ class TestSpace:
         assert sentence.startswith("3 MB are free on /var, where the tracking server keeps its data, but mlflow_server_min_free_mb asks for 1024.")
 
 
-class TestModels:
-    def test_declared_models_count_against_memory(self):
-        settings = {**SETTINGS, "mlops_agent_deployments": [{"name": "a", "memory_mb": 4096}, {"name": "b"}, {"name": "c"}]}
-        (sentence,) = found(settings)
-        assert "8960 MB are needed: 768 for the services and 8192 for the declared models" in sentence
-
-    def test_one_that_follows_counts_twice_and_may_have_its_port_held_by_systemd(self):
-        following = {"name": "churn", "port": 5002, "memory_mb": 4096, "model_uri": "models:/m/Production", "follow": True}
-        ports = {"5002": {"address": "127.0.0.1", "pid": 1, "process": "systemd", "unit": "mlops-port@churn.socket"}}
-        (sentence,) = found({**SETTINGS, "mlops_agent_deployments": [following]}, ports=ports)
-        assert "and 8192 for the declared models" in sentence
-
+class TestPorts:
     def test_our_own_services_may_hold_their_ports(self):
         settings = {**SETTINGS, "mlops_agent_deployments": [{"name": "churn", "port": 5002}]}
         ports = {
@@ -156,13 +145,6 @@ class TestModels:
             "5002": {"address": "127.0.0.1", "pid": 13, "process": "gunicorn", "unit": "mlops-model@churn.service"},
         }
         assert found(settings, ports=ports) == []
-
-    def test_a_model_takes_the_port_of_one_that_is_declared_absent(self):
-        ports = {"5002": {"address": "127.0.0.1", "pid": 13, "process": "gunicorn", "unit": "mlops-model@old.service"}}
-        renamed = [{"name": "new", "model_uri": "models:/m/1", "port": 5002}, {"name": "old", "state": "absent"}]
-        assert found({**SETTINGS, "mlops_agent_deployments": renamed}, ports=ports) == []
-        (sentence,) = found({**SETTINGS, "mlops_agent_deployments": renamed[:1]}, ports=ports)
-        assert sentence.endswith("That is another model of the agent: declare it with state absent, or choose another port.")
 
     @pytest.mark.parametrize("pid", [None, 1])
     def test_a_holder_that_cannot_be_seen_is_ours_only_where_ours_runs(self, pid):

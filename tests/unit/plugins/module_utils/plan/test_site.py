@@ -157,12 +157,6 @@ def test_the_locks_of_the_stack_are_the_own_ones_and_those_named() -> None:
     assert pip_stack.lock_paths({**settings, "pip_stack_lock": "/srv/lock.txt"})[0] == "/srv/lock.txt"
 
 
-def test_the_role_names_the_agents_release_by_its_version() -> None:
-    (version,) = re.findall(r'^__version__ = "(.+)"$', (ROOT / "agent/src/mlops_agent/__init__.py").read_text(), re.MULTILINE)
-    (release,) = re.findall(r"^__mlops_agent_release: (.+)$", (ROOT / "roles/mlops_agent/vars/main.yml").read_text(), re.MULTILINE)
-    assert release == version
-
-
 def _options(role: str) -> dict[str, dict[str, t.Any]]:
     options: dict[str, dict[str, t.Any]] = yaml.safe_load((ROOT / "roles" / role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
     return options
