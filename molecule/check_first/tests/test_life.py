@@ -15,6 +15,7 @@ PLACES = ("/opt/sparkflows/*", "/etc/sparkflows-mlops/*", "/var/lib/mlflow-serve
 FORETOLD = {
     "sparkflows.mlops.mlflow_server : Start | Say that the service would be started": "sparkflows.mlops.mlflow_server : Start | Restart the service",
     "sparkflows.mlops.mlops_agent : Start | Say that the agent would be started": "sparkflows.mlops.mlops_agent : Start | Restart the agent",
+    "sparkflows.mlops.mlops_agent : Deploy | Say that the models would be declared": "sparkflows.mlops.mlops_agent : Deploy | Declare the models",
 }
 # Two roles share this folder; in check mode the first did not make it for the second.
 SHARED = "sparkflows.mlops.mlops_agent : Configure | Create the folder of the configuration"

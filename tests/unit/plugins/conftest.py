@@ -151,8 +151,10 @@ class MemoryAgent:
         self.deployments: dict[str, dict[str, t.Any]] = {}
         self.script = ["ready"]
         self.stages = {"Production": 1}
+        self.unmanaged: dict[str, str] = {}
         for method in ("GET", "PUT", "DELETE"):
             server.route(method, "/api/v1/deployments/*", self._answer)
+        server.route("GET", "/api/v1/deployments", self._list)
 
     def _answer(self, request: t.Any) -> t.Any:
         if request.headers.get("authorization") != "Bearer " + self.token:
@@ -170,6 +172,12 @@ class MemoryAgent:
         if shown["state"] == "starting":
             self.deployments[name]["state"] = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         return shown
+
+    def _list(self, request: t.Any) -> t.Any:
+        if request.headers.get("authorization") != "Bearer " + self.token:
+            return self._error(401, "unauthorized", "The token is wrong.")
+        unmanaged = [{"name": name, "message": message} for name, message in self.unmanaged.items()]
+        return {"deployments": list(self.deployments.values()), "unmanaged": unmanaged}
 
     def _put(self, name: str, body: dict[str, t.Any]) -> t.Any:
         if body.get("port") == 8086:

@@ -258,7 +258,7 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
         found += of_leftovers(_ROLE, "former_helper", [_FORMER_HELPER], reading)
     else:
         found += _builtin_to_remove(reading)
-    found += of_prediction(_ROLE, "code", _PREFIX, reading, _ROLE)
+    found += _code_to_lay_down(reading)
     found += of_files(_ROLE, files(settings), contents, reading)
     found += _at_boot(settings, reading)
     found += _to_start(settings, reading, found, ahead)
@@ -269,9 +269,17 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     return found
 
 
+def _code_to_lay_down(reading: Reading) -> list[Difference]:
+    found = of_prediction(_ROLE, "code", _PREFIX, reading, _ROLE)
+    seen = reading["predictions"][_ROLE]
+    if found and not seen["error"] and seen["diff"]["before"] == seen["diff"]["after"]:
+        return [found[0]._replace(item=_HOME, before="holds something else", after="laid down anew")]
+    return found
+
+
 def _configuration(reading: Reading, ahead: Ahead) -> list[Difference]:
     # The role mlflow_server has the folder as well, and comes first.
-    if ahead.get("mlflow_server"):
+    if "configuration" in ahead.get("mlflow_server", ()):
         return []
     seen = reading["files"][_CONFIGURATION]
     if not seen["exists"]:

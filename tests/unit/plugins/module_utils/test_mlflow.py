@@ -105,6 +105,16 @@ def test_archives_what_somebody_else_left_in_the_stage(mlflow_server):
     assert four_times(url, name, version=2, stage="Staging", archive_existing=True)["archived"] == [1]
 
 
+def test_the_version_that_a_stage_means(mlflow_server):
+    url, name = mlflow_server.url, "staged"
+    registry = Registry(tracking_client(parameters(url, name)))
+    assert registry.version_in(name, "Production") is None  # there is no such model
+    for number in (1, 2):
+        apply(url, name, source="runs:/%s/model" % mlflow_server.log_model(), stage="Production")
+        assert registry.version_in(name, "Production") == number
+    assert registry.version_in(name, "Staging") is None
+
+
 def test_finds_the_version_that_mlflow_itself_registered(mlflow_server, mlflow_executable):
     run_id = mlflow_server.log_model("some/where")
     script = "import mlflow, sys; mlflow.set_tracking_uri(sys.argv[1]); mlflow.register_model('runs:/%s/some/where' % sys.argv[2], 'native')"

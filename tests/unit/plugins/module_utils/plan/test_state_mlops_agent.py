@@ -139,6 +139,10 @@ SPOILED: list[tuple[t.Callable[[Reading], None], list[Row]]] = [
         change("predictions", "mlops_agent", changed=True, diff={"before": "", "after": "current -> releases/1.0.0\n"}),
         [("code", "/opt/sparkflows/mlops-agent", "missing", "current -> releases/1.0.0", ""), restart("its code changes")],
     ),
+    (
+        change("predictions", "mlops_agent", changed=True, diff={"before": "current -> releases/1.0.0\n", "after": "current -> releases/1.0.0\n"}),
+        [("code", "/opt/sparkflows/mlops-agent/current", "holds something else", "laid down anew", ""), restart("its code changes")],
+    ),
     (change("files", JSON, text="{}"), [("files", JSON, "holds something else", "written", ""), restart(JSON + " changes")]),
     (change("files", ENV, matches=False), [("secrets", ENV, "holds something else (not shown)", "written", ""), restart(ENV + " changes")]),
     (change("files", MODEL_ENV, **GONE), [("secrets", MODEL_ENV, "missing", "made", ""), restart(MODEL_ENV + " changes")]),
@@ -202,7 +206,7 @@ def test_a_host_that_has_nothing_gets_everything() -> None:
         "mlops_agent": {"changed": True, "error": None, "diff": {"before": "", "after": "current -> releases/1.0.0\n"}},
         "mlops_agent_deployments": {"changed": False, "error": None, "served": {}, "unmanaged": {}, "stages": {}, "source": "disk", "silence": "refused"},
     }
-    plan = planned(given, {"pip_stack": ["environment"], "mlflow_server": ["start"]}).judge(reading)
+    plan = planned(given, {"pip_stack": ["environment"], "mlflow_server": ["configuration", "start"]}).judge(reading)
     assert plan.findings == []
     assert plan.roles["mlops_agent"]["steps"] == ["users", "code", "files", "secrets", "port_socket", "start", "deployments"]
     assert rows(given, reading)[-1] == ("deployments", "model churn", "not served", "serves models:/churn/3", "")
