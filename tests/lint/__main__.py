@@ -8,7 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.lint.rules import RULES
+from tests.lint import house, rules
+
+RULES = rules.RULES + house.RULES
 
 
 def main() -> int:

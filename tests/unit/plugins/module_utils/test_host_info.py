@@ -110,7 +110,7 @@ class TestFiles:
         assert found[str(file)] == {
             "exists": True, "kind": "file", "mode": "0640", "owner": pwd.getpwuid(os.geteuid()).pw_name, "group": found[str(tmp_path)]["group"],
             "size": 8, "mtime": file.stat().st_mtime, "target": None, "leads_to": [], "matches": None, "entries": None,
-            "contains": {},
+            "contains": {}, "text": None,
         }  # fmt: skip
         assert found[str(tmp_path / "link")]["target"] == "file"
         assert found[str(file / "below")]["exists"] is False
