@@ -68,14 +68,14 @@ class ActionModule(ActionBase):
 
     def _why_unread(self, read):
         """A sentence for a host on which no module ran: mostly its Python is missing or too old for the running ansible-core."""
-        wanted = getattr(basic, "_PY_MIN", (3, 6))
+        wanted, who = hosts.least_python(getattr(basic, "_PY_MIN", None))
         answer = self._low_level_execute_command(_PYTHONS, sudoable=False)
         found = [(path, tuple(map(int, version.split(".")))) for path, version in re.findall(r"^(\S+)=(\d+\.\d+)\s*$", answer.get("stdout", ""), re.M)]
         if "end" in answer.get("stdout", "") and not any(version >= wanted for dummy, version in found):
             seen = ", ".join(sorted({"%s (%d.%d)" % (path, *version) for path, version in found})) or "none at all"
             return (
-                "The running ansible-core wants Python %d.%d or newer on the host, and the host has %s. Install one, and name it with "
-                "ansible_python_interpreter." % (*wanted, seen)
+                "%s wants Python %d.%d or newer on the host, and the host has %s. Install one, and name it with "
+                "ansible_python_interpreter." % (who, *wanted, seen)
             )
         said = str(read.get("module_stderr") or read.get("msg") or "nothing")
         # A shell that does not know the locale of the login complains first.

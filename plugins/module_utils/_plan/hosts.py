@@ -27,11 +27,23 @@ STACK_MB = 2500
 RUNTIMES_MB = 500
 # The tracking server with four workers uses about 350 MB, the agent less than 60 MB, the system the rest.
 BASE_MEMORY_MB = 768
+#: What the collection's modules run on.
+_LEAST_PYTHON = (3, 7)
 #: How long an upgrade that runs on the host by itself is waited for, in seconds.
 LOCK_WAIT = 300
 
 _SERVER_UNIT, _AGENT_UNITS, _PROXY_UNIT = "mlflow-server.service", ("mlops-agent.service", "mlops-agent.socket"), "nginx.service"
 _PROXY_SITE = "/etc/nginx/conf.d/mlflow-server.conf"
+
+
+def least_python(of_core: t.Any) -> tuple[tuple[int, int], str]:
+    """The oldest Python that a host must have, and who wants it.
+
+    :param of_core: the running ansible-core's own least version, ``_PY_MIN`` of its module_utils.basic; no version in 2.16, which takes older ones.
+    """
+    if isinstance(of_core, tuple) and of_core > _LEAST_PYTHON:
+        return t.cast("tuple[int, int]", of_core[:2]), "The running ansible-core"
+    return _LEAST_PYTHON, "The collection"
 
 
 def _here(settings: Settings, role: str) -> bool:
