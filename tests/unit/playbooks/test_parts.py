@@ -74,3 +74,9 @@ def test_each_role_has_its_name_as_a_tag(tmp_path: Path) -> None:
     assert code == 0
     for role in ROLES:
         assert re.search(rf"\[(?:[\w ,]*, )?{role}(?:,[\w ,]*)?\]", output), role
+
+
+def test_the_summary_says_that_the_pins_are_old(tmp_path: Path) -> None:
+    code, output = play(tmp_path, "parts/summary")
+    assert code == 0
+    assert "are old and get no corrections any more: docs/security.md of the collection says" in output
