@@ -204,6 +204,8 @@ def tracking_as_seen(agent, status):
 
 def test_health_tells_of_the_tracking_server(agent):
     assert tracking_as_seen(agent, "ok") == ""
+    status, dummy, body = agent.raw("GET", "/health/tracking", headers={"Authorization": ""})
+    assert (status, json.loads(body.decode())) == (200, {"status": "ok", "message": ""})
 
 
 @pytest.mark.parametrize("answer", [
@@ -240,9 +242,21 @@ def test_another_tracking_server_than_the_wanted_one_is_not_believed(world, own,
     assert agent.wait_until_up()
     expected = "The MLflow tracking server 'mlflow-1' was expected at the tracking URI, but {} answers there.".format(seen)
     assert tracking_as_seen(agent, "another_server") == expected
+    assert agent.raw("GET", "/health/tracking")[0] == 503
     for answer in (agent.deploy("churn"), agent.call("POST", "/api/v1/models/a/versions", {"source": "models:/churn/1"})):
         assert answer == (503, {"error": {"code": "registry_unreachable", "message": expected}})
     assert world.tracking.writes == []
+
+
+def test_a_tracking_server_that_is_mended_is_soon_believed(world):
+    world.config["tracking_name"] = "mlflow-1"
+    agent = world.agent()
+    assert agent.wait_until_up()
+    tracking_as_seen(agent, "another_server")
+    world.tracking.headers["Tracking-Server-Name"] = "mlflow-1"
+    mended = time.monotonic()
+    tracking_as_seen(agent, "ok")
+    assert time.monotonic() - mended < web.TRACKING_INTERVAL / 2
 
 
 def test_the_wanted_tracking_server_is_believed(world):

@@ -15,6 +15,7 @@ import typing as t
 import yaml
 from ansible.errors import AnsibleError
 from ansible.module_utils import basic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import hosts
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import ROLES
 
 # In sh, as there may be nothing else: each Python on the host with its version.
@@ -44,14 +45,14 @@ def read(action: t.Any, asked: dict[str, t.Any], task_vars: t.Mapping[str, t.Any
 
 def _why_unread(action: t.Any, read: t.Mapping[str, t.Any]) -> str:
     """A sentence for a host on which no module ran: mostly its Python is missing or too old for the running ansible-core."""
-    wanted = getattr(basic, "_PY_MIN", (3, 6))
+    wanted, who = hosts.least_python(getattr(basic, "_PY_MIN", None))
     answer = action._low_level_execute_command(_PYTHONS, sudoable=False)
     found = [(path, tuple(map(int, version.split(".")))) for path, version in re.findall(r"^(\S+)=(\d+\.\d+)\s*$", answer.get("stdout", ""), re.M)]
     if "end" in answer.get("stdout", "") and not any(version >= wanted for dummy, version in found):
         seen = ", ".join(sorted({"%s (%d.%d)" % (path, *version) for path, version in found})) or "none at all"
         return (
-            "The running ansible-core wants Python %d.%d or newer on the host, and the host has %s. Install one, and name it with "
-            "ansible_python_interpreter." % (*wanted, seen)
+            "%s wants Python %d.%d or newer on the host, and the host has %s. Install one, and name it with "
+            "ansible_python_interpreter." % (who, *wanted, seen)
         )
     said = str(read.get("module_stderr") or read.get("msg") or "nothing")
     # A shell that does not know the locale of the login complains first.

@@ -21,6 +21,9 @@ import yaml
 SECRET = re.compile(r"(?:^|_)(?:password|passphrase|token|secret|secret_key|secret_access_key)$")
 # Modules that put a value where others may read it: on screen, in a fact, in a file, in a request.
 REVEALING = {"uri", "set_fact", "copy", "template", "lineinfile", "blockinfile", "command", "shell", "debug"}
+# What lies in /usr/sbin on one system at least.
+OF_ROOT = {"chpasswd", "getsebool", "groupadd", "nft", "nginx", "restorecon", "runuser", "semanage", "service", "setsebool", "sysctl", "ufw",
+           "update-alternatives", "useradd", "usermod"}  # fmt: skip
 # Homes of people, of which sparkflows, the user in the vendor's documents, is none; hosts of image registries.
 # What else is particular to a machine is read off the one that runs the rule.
 HOME = re.compile(r"/home/(?!\{|<|(?:admin|sparkflows)\b)\w+/|/root/\.(?:cache|config|pyenv)\b")
@@ -114,6 +117,19 @@ def secrets_are_not_logged(root: Path) -> Iterator[str]:
                     names = {word for text in _strings(value) for word in re.findall(r"\w+", text) if SECRET.search(word)}
                     if names:
                         yield f"{where}: the task {task.get('name', key)!r} handles {', '.join(sorted(names))} without no_log"
+
+
+def programs_of_root_have_their_path(root: Path) -> Iterator[str]:
+    """A program of /usr/sbin is named with its folder: root by `su`, or without a login shell, has it not on its PATH."""
+    for where, tasks in _task_files(root):
+        for task in tasks:
+            for key, value in task.items():
+                argv = value.get("argv", "") if key.rpartition(".")[2] == "command" and isinstance(value, dict) else ""
+                # A list, or a template that begins with one.
+                words = argv if isinstance(argv, list) else re.findall(r"[\w/.-]+", argv)
+                program = words[0] if words else ""
+                if program in OF_ROOT:
+                    yield f"{where}: the task {task.get('name', key)!r} runs {program} without its folder"
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -308,6 +324,16 @@ def documents_name_real_targets(root: Path) -> Iterator[str]:
             yield f"{where}: the Makefile has no target {target}"
 
 
+def documents_name_what_production_needs(root: Path) -> Iterator[str]:
+    """Each variable of the controller's environment that the production inventory reads stands in docs/install.md."""
+    page = root / "docs" / "install.md"
+    text = page.read_text() if page.is_file() else ""
+    for path in sorted((root / "inventories" / "production").rglob("*.yml")):
+        for name in re.findall(r"ansible\.builtin\.env', *'(\w+)'", path.read_text()):
+            if f"`{name}`" not in text:
+                yield f"{_name(path, root)}: docs/install.md does not say that {name} has to be in the environment"
+
+
 # ------------------------------------------------------------------------------------------------------------- all files
 
 
@@ -349,6 +375,7 @@ def nothing_of_one_machine(root: Path) -> Iterator[str]:
 RULES: tuple[Callable[[Path], Iterator[str]], ...] = (
     defaults_equal_specs,
     secrets_are_not_logged,
+    programs_of_root_have_their_path,
     internal_variables_are_there,
     texts_stay_texts,
     controller_tasks_do_not_become,
@@ -357,5 +384,6 @@ RULES: tuple[Callable[[Path], Iterator[str]], ...] = (
     documents_state_locked_versions,
     support_table_is_true,
     documents_name_real_targets,
+    documents_name_what_production_needs,
     nothing_of_one_machine,
 )

@@ -29,8 +29,9 @@ LOG = logging.getLogger(__name__)
 ERROR_CODES = {400: "bad_request", 401: "unauthorized", 404: "not_found", 405: "method_not_allowed",
                413: "body_too_large", 500: "internal"}
 
-#: Seconds between two looks at the tracking server.
+#: Seconds between two looks at the tracking server, and when the last one found a fault.
 TRACKING_INTERVAL = 30
+TRACKING_RETRY = 5
 
 #: Digits of a whole number in a request: int() takes quadratic time.
 DIGITS_LIMIT = 100
@@ -73,7 +74,7 @@ class Agent:
             if seen["status"] not in ("ok", self.tracking["status"]):
                 LOG.warning("%s", seen["message"])
             self.tracking = seen
-            await asyncio.sleep(TRACKING_INTERVAL)
+            await asyncio.sleep(TRACKING_INTERVAL if seen["status"] == "ok" else TRACKING_RETRY)
 
     async def deploy(self, name, body):
         """Store what a PUT asks for. Returns (spec, whether the deployment is new)."""
@@ -304,6 +305,13 @@ class HealthPage(Handler):
         self.answer({"status": "ok", "version": __version__, "tracking": self.agent.tracking})
 
 
+class TrackingPage(Handler):
+    public = True
+
+    def get(self):
+        self.answer(self.agent.tracking, 200 if self.agent.tracking["status"] == "ok" else 503)
+
+
 class OpenApi(Handler):
     def get(self):
         with open(os.path.join(os.path.dirname(__file__), "openapi.json"), encoding="utf-8") as stream:
@@ -400,6 +408,7 @@ def application(agent):
     shared = {"agent": agent}
     routes = [
         ("/health", HealthPage),
+        ("/health/tracking", TrackingPage),
         ("/metrics", Metrics),
         ("/openapi.json", OpenApi),
         ("/api/v1/deployments", Deployments),

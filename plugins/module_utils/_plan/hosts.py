@@ -28,11 +28,23 @@ Packages = t.Mapping[str, t.Mapping[str, t.Any]]
 # much again; a JDK 105 to 200 MB, CPython 60 to 130 MB.
 STACK_MB = 2500
 RUNTIMES_MB = 500
+#: What the collection's modules run on.
+_LEAST_PYTHON = (3, 7)
 #: How long an upgrade that runs on the host by itself is waited for, in seconds.
 LOCK_WAIT = 300
 
 _SERVER_UNIT, _PROXY_UNIT = "mlflow-server.service", "nginx.service"
 _PROXY_SITE = "/etc/nginx/conf.d/mlflow-server.conf"
+
+
+def least_python(of_core: t.Any) -> tuple[tuple[int, int], str]:
+    """The oldest Python that a host must have, and who wants it.
+
+    :param of_core: the running ansible-core's own least version, ``_PY_MIN`` of its module_utils.basic; no version in 2.16, which takes older ones.
+    """
+    if isinstance(of_core, tuple) and of_core > _LEAST_PYTHON:
+        return t.cast("tuple[int, int]", of_core[:2]), "The running ansible-core"
+    return _LEAST_PYTHON, "The collection"
 
 
 def _here(settings: Settings, role: str) -> bool:

@@ -199,6 +199,24 @@ def test_documents_name_real_targets(tree: Tree) -> None:
     assert list(rules.documents_name_real_targets(root)) == ["docs/install.md: the Makefile has no target quickstart"]
 
 
+@pytest.mark.parametrize(
+    ("argv", "count"),
+    [("[nginx, -t]", 1), ("[/usr/sbin/nginx, -t]", 0), ("\"{{ ['restorecon', '-R'] + folders }}\"", 1), ("[mv, a, b]", 0), ('"{{ command }}"', 0)],
+)
+def test_programs_of_root_have_their_path(tree: Tree, argv: str, count: int) -> None:
+    root = tree({"roles/a/tasks/main.yml": f"- name: Run\n  ansible.builtin.command:\n    argv: {argv}\n- name: Say\n  ansible.builtin.command: id\n"})
+    assert len(list(rules.programs_of_root_have_their_path(root))) == count
+
+
+def test_documents_name_what_production_needs(tree: Tree) -> None:
+    variable = """mlops_agent_token: "{{ lookup('ansible.builtin.env', 'AGENT_TOKEN') }}"\n"""
+    root = tree({"inventories/production/group_vars/all.yml": variable, "docs/install.md": "Set `AGENT_TOKEN`.\n"})
+    assert list(rules.documents_name_what_production_needs(root)) == []
+    tree({"docs/install.md": "Set `AGENT_TOKEN_2`.\n"})
+    expected = "inventories/production/group_vars/all.yml: docs/install.md does not say that AGENT_TOKEN has to be in the environment"
+    assert list(rules.documents_name_what_production_needs(root)) == [expected]
+
+
 @pytest.mark.parametrize(("line", "count"), [("/home/someone/file", 1), ("FROM quay.io/debian", 1), ("ProtectHome=/home", 0), ("/opt/sparkflows", 0)])
 def test_nothing_of_one_machine(tree: Tree, line: str, count: int) -> None:
     root = tree({"file.txt": line + "\n"})

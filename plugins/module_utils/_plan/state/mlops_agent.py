@@ -59,6 +59,9 @@ _BUILTIN_ALONE = (
     _FORMER_HELPER, "/run/mlops-models", "/run/mlops-model-helper",
 )  # fmt: skip
 
+#: Where the agent says with its status whether it sees the wanted tracking server.
+_TRACKING_SEEN = "/health/tracking"
+
 # The tracking server with four workers uses about 350 MB, the agent less than 60 MB, the system the rest.
 _BASE_MEMORY_MB = 768
 
@@ -136,6 +139,7 @@ def questions(settings: Settings) -> Questions:
     if rules.builtin(settings):
         looked_at += [stack + "/bin/mlflow", _FORMER_HELPER]
         asked["predictions"] += deployments.question(settings, _url(settings), _STATE_DIRECTORY + "/deployments")
+        asked["urls"].append({"url": _url(settings, path=_TRACKING_SEEN), "validate_certs": False})
         if settings["mlops_agent_tracking_uri"]:  # where a playbook fills it in, it may be unknown yet
             asked["urls"].append({"url": _tracking_health_url(settings), "ca_path": settings["mlops_agent_ca_bundle"] or None})
     else:
@@ -222,6 +226,7 @@ def inputs(settings: Settings, reading: Reading | None) -> Inputs:
     builtin = rules.builtin(settings)
     given.update(
         builtin=builtin, tls=_tls(settings), url=_url(settings), health_url=_health_url(settings), wait_url=_health_url(settings) or _url(settings, "tcp"),
+        tracking_seen_url=_url(settings, path=_TRACKING_SEEN),
         code=_code(settings), files={"files": [], "secrets": []}, sockets=[_HELPER_SOCKET] if builtin else [],
     )  # fmt: skip
     for file in files(settings):
@@ -248,7 +253,7 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     """How far the host is from it.
 
     Steps, in their order: C(users), C(configuration), C(former_helper), C(builtin_removed), C(code), C(files), C(secrets), C(enabled),
-    C(port_socket), C(start) and C(deployments); C(stopped), C(builtin_removed), C(removed) and C(purged) for a role that is absent.
+    C(port_socket), C(start), C(tracking) and C(deployments); C(stopped), C(builtin_removed), C(removed) and C(purged) for a role that is absent.
     """
     if not rules.present(settings):
         return _to_remove(settings, reading)
@@ -263,6 +268,7 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     found += _at_boot(settings, reading)
     found += _to_start(settings, reading, found, ahead)
     if rules.builtin(settings):
+        found += _tracking(settings, reading, found)
         found += deployments.differences(settings, reading)
         if ahead.get("jdk") and _is_from(settings, "mlops_agent_jdk_home", "jdk"):
             found.append(Difference(_ROLE, "", "served models", "running", "restarted by the agent", "the JDK changes"))
@@ -316,6 +322,14 @@ def _to_start(settings: Settings, reading: Reading, found: t.Sequence[Difference
         return []
     before = "runs" if running else unit["active_state"] if unit["exists"] else "missing"
     return sockets + [Difference(_ROLE, "start", _UNIT, before, "restarted" if running else "started", "; ".join(reasons) if running else "")]
+
+
+def _tracking(settings: Settings, reading: Reading, found: t.Sequence[Difference]) -> list[Difference]:
+    """A run that ended because of what is at the tracking URI has to end there again; a stranger may have come since."""
+    seen = reading["urls"][_url(settings, path=_TRACKING_SEEN)]["status"]
+    if seen == 200 or any(difference.step == "start" for difference in found):
+        return []
+    return [Difference(_ROLE, "tracking", "mlops_agent_tracking_uri", "the agent does not see the wanted tracking server", "looked at")]
 
 
 def _sockets(reading: Reading, rewritten: t.Container[str]) -> list[Difference]:

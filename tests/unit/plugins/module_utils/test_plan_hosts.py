@@ -290,3 +290,18 @@ def test_a_host_is_asked_once_for_all_its_roles():
 def test_roles_that_go_ask_for_no_packages():
     settings = {**defaults(*MLFLOW, "scorer"), **{role + "_state": "absent" for role in (*MLFLOW, "scorer")}}
     assert hosts.questions((*MLFLOW, "scorer"), settings, PACKAGES).get("packages", []) == []
+
+
+@pytest.mark.parametrize(
+    ("of_core", "least"),
+    [
+        # ansible-core 2.16 has a truth value there.
+        (True, ((3, 7), "The collection")),
+        (None, ((3, 7), "The collection")),
+        ((3, 7), ((3, 7), "The collection")),
+        ((3, 8), ((3, 8), "The running ansible-core")),
+        ((3, 10), ((3, 10), "The running ansible-core")),
+    ],
+)
+def test_the_least_python_of_a_host(of_core: object, least: tuple[tuple[int, int], str]) -> None:
+    assert hosts.least_python(of_core) == least

@@ -1,0 +1,93 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The database of an older MLflow is upgraded when that is allowed, and is as it was when the upgrade fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+DATABASE = "/var/lib/mlflow-server/mlflow.db"
+OLDER, CURRENT = "cc1f77228345", "97727af70f4d"
+UPGRADE = {"mlflow_server_database_upgrade": True}
+
+# The stack's own migrations, up to an older schema.
+MAKE = """
+import sys
+from alembic import command
+from mlflow.store.db import utils
+from mlflow.store.tracking.dbmodels.initial_models import Base
+engine = utils.create_sqlalchemy_engine("sqlite:///" + sys.argv[1])
+Base.metadata.create_all(engine)
+config = utils._get_alembic_config(str(engine.url))
+with engine.begin() as connection:
+    config.attributes["connection"] = connection
+    command.upgrade(config, sys.argv[2])
+    connection.exec_driver_sql("insert into experiments (name, artifact_location, lifecycle_stage) values ('kept', 'mlflow-artifacts:/7', 'active')")
+"""
+SQL = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(*[row[0] for row in c.execute(sys.argv[2])]); c.commit()"
+
+
+def sql(host: Host, statement: str, path: str = DATABASE) -> str:
+    return str(host.check_output("runuser -u mlflow -- python3 -Ic %s %s %s", SQL, path, statement)).strip()
+
+
+def revision(host: Host, path: str = DATABASE) -> str:
+    return sql(host, "select version_num from alembic_version", path)
+
+
+def digest(host: Host) -> str:
+    return str(host.check_output("sha256sum %s", DATABASE))
+
+
+def healthy(host: Host) -> bool:
+    return bool(host.check_output("curl --silent --fail http://127.0.0.1:5000/health") == "OK")
+
+
+@pytest.fixture
+def older(operator, host: Host) -> Iterator[None]:
+    """An older MLflow's database in place of the one that the running server has made."""
+    operator.play("site")
+    host.check_output("mv %s %s.own", DATABASE, DATABASE)
+    host.check_output("runuser -u mlflow -- env GIT_PYTHON_REFRESH=quiet /opt/sparkflows/stack/current/bin/python -Ic %s %s %s 2>&1", MAKE, DATABASE, OLDER)
+    yield
+    host.check_output("systemctl stop mlflow-server; rm -f %s.%s; mv %s.own %s", DATABASE, OLDER, DATABASE, DATABASE)
+    operator.play("site")
+
+
+def test_an_older_database_is_upgraded_when_that_is_allowed(operator, host: Host, older: None, disk: Any) -> None:
+    refused = operator.play("site", fails=True)
+    assert f"{DATABASE} has the schema {OLDER} of an older MLflow; the one to be installed wants {CURRENT}." in refused.text
+    assert disk.changes() == []
+
+    foretold = operator.play("site", "--check", **UPGRADE)
+    assert ("sparkflows.mlops.mlflow_server : Upgrade | Say that the schema would be upgraded", "debian13") in foretold.changed
+    assert disk.changes() == []
+
+    # What a run that was killed leaves.
+    host.check_output("echo rubbish | tee %s.upgraded %s.upgraded.new %s.%s.new", DATABASE, DATABASE, DATABASE, OLDER)
+    operator.play("site", **UPGRADE)
+    assert healthy(host) and revision(host) == CURRENT
+    assert sql(host, "select name from experiments where name = 'kept'") == "kept"
+    kept = host.file(f"{DATABASE}.{OLDER}")
+    assert (kept.user, kept.mode, revision(host, kept.path)) == ("mlflow", 0o600, OLDER)
+    assert sql(host, "select name from experiments where name = 'kept'", kept.path) == "kept"
+    assert (host.file(DATABASE).user, host.file(DATABASE).mode) == ("mlflow", 0o640)
+    assert host.check_output("ls /var/lib/mlflow-server").split() == ["mlflow.db", f"mlflow.db.{OLDER}", "mlflow.db.own"]
+    assert operator.play("site", **UPGRADE).unchanged
+
+
+def test_a_database_whose_upgrade_fails_is_as_it_was(operator, host: Host, older: None) -> None:
+    sql(host, "alter table experiments add column creation_time bigint")
+    before = digest(host)
+    for _ in range(2):
+        refused = operator.play("site", fails=True, **UPGRADE)
+        assert f"tracking database could not be upgraded from {OLDER}: sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) duplicate column name" in (
+            refused.text
+        )
+        assert "The database is as it was, and the server is stopped." in refused.text
+        assert digest(host) == before and revision(host) == OLDER

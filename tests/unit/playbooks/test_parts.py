@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A part of `site.yml` works by itself, by tags and from a task on. Nothing listens at the inventory's host, so whatever gets past its checks fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLES = ["jdk", "python", "pip_stack", "mlflow_server", "mlops_agent", "firewall", "ssh_access", "sparkflows", "scorer", "sagemaker"]
+GROUPS = ("mlflow_hosts", "sparkflows_hosts", "scorer_hosts")
+SPARKFLOWS = {
+    "sparkflows_url": "http://127.0.0.1:8080",
+    "sparkflows_token": "0123456789abcdef",
+    "sparkflows_deploy_mode": "local",
+    "sparkflows_tracking_url": "http://127.0.0.1:5000",
+}
+
+
+def play(folder: Path, playbook: str, *arguments: str, groups: t.Iterable[str] = GROUPS, **variables: t.Any) -> tuple[int, str]:
+    """Run a playbook over one host that is in these groups; exit code and output."""
+    host = {"ansible_host": "127.0.0.1", "ansible_port": 1, "ansible_ssh_retries": 0, "mlops_agent_token": "0123456789abcdef", **SPARKFLOWS, **variables}
+    inventory = {"all": {"children": {group: {"hosts": {"host-1": host} if group in groups else {}} for group in GROUPS}}}
+    (folder / "inventory.json").write_text(json.dumps(inventory))
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "ansible-playbook"), f"playbooks/{playbook}.yml", "-i", str(folder / "inventory.json"), *arguments],
+        cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    output = " ".join((done.stdout + done.stderr).split())
+    assert "Traceback" not in output and "is undefined" not in output
+    return done.returncode, output
+
+
+@pytest.mark.parametrize(
+    ("playbook", "arguments", "wrong", "sentence"),
+    [
+        ("mlflow_hosts", [], {"mlflow_server_port": 80}, "mlflow_server_port is '80', but a number from 1024 to 65535 was expected."),
+        ("sparkflows_hosts", [], {"sparkflows_url": "sparkflows"}, "sparkflows_url is 'sparkflows', but a URL"),
+        ("scorer_hosts", [], {"scorer_request_timeout": 0}, "scorer_request_timeout is '0'"),
+        ("site", ["--tags", "mlflow_server"], {"mlflow_server_port": 80}, "mlflow_server_port is '80'"),
+        ("mlflow_hosts", ["--tags", "jdk"], {"jdk_archive_sha256": "abc"}, "jdk_archive_sha256 is 'abc'"),
+    ],
+)
+def test_a_part_checks_the_variables_first(tmp_path: Path, playbook: str, arguments: list[str], wrong: dict[str, t.Any], sentence: str) -> None:
+    code, output = play(tmp_path, playbook, *arguments, **wrong)
+    assert code != 0 and sentence in output
+    assert "unreachable=1" not in output
+
+
+def test_from_a_task_on_a_role_checks_its_variables_itself(tmp_path: Path) -> None:
+    """What site.yml would have checked before is skipped; the role does so, and changes nothing."""
+    there = {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": sys.executable}
+    begin = ["--tags", "jdk", "--start-at-task", "sparkflows.mlops.jdk : Check the variables"]
+    code, output = play(tmp_path, "site", *begin, jdk_prefix=str(tmp_path), mlops_agent_jdk_home=f"{tmp_path}/current", jdk_archive_sha256="abc", **there)
+    assert code != 0 and "jdk_archive_sha256 is 'abc', but a SHA-256" in output
+    assert re.search(r"changed=0 .*failed=1", output)
+
+
+def test_sparkflows_alone(tmp_path: Path) -> None:
+    assert play(tmp_path, "validate", groups=["sparkflows_hosts"])[0] == 0
+
+
+def test_each_role_has_its_name_as_a_tag(tmp_path: Path) -> None:
+    code, output = play(tmp_path, "site", "--list-tags")
+    assert code == 0
+    for role in ROLES:
+        assert re.search(rf"\[(?:[\w ,]*, )?{role}(?:,[\w ,]*)?\]", output), role
+
+
+def test_the_summary_says_that_the_pins_are_old(tmp_path: Path) -> None:
+    code, output = play(tmp_path, "parts/summary")
+    assert code == 0
+    assert "are old and get no corrections any more: docs/security.md of the collection says" in output
