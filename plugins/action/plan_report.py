@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
                 return dict(result, failed=True, msg=problem)
         if args.get("show") == "done":
             Display().display(report.done({name: _plan_of(hostvars[name]) for name in names}, self._task.check_mode))
-        elif args.get("show"):
+        elif args.get("show") and not (args.get("refuse") and seen["finding"]):
             Display().display(report.as_text(rows, quiet=args["show"] == "differences"))
         if args.get("refuse") and seen["finding"]:
             sentences = ["%s: %s" % (row.host, row.item) for row in rows if row.severity == "finding"]
