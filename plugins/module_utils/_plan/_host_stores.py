@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _tracking_database as tracking_database
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
 
 DIRECTORY = "/var/lib/mlflow-server"
@@ -19,19 +20,28 @@ UNIT_FILE = "/etc/systemd/system/mlflow-server.service"
 _SQLITE_URI = "sqlite:///" + SQLITE_FILE
 
 
+class Standing(t.NamedTuple):
+    """How a database stands to an MLflow, in the words of `_tracking_database.standing`, and the schema that this MLflow wants."""
+
+    name: str
+    expected: t.Optional[str]
+
+
 def questions(settings: Settings) -> dict[str, t.Any]:
-    """What to read of the databases. Another lock may bring another MLflow, whose revisions only its installation tells."""
-    databases: list[dict[str, t.Any]] = [{"name": "sqlite", "path": SQLITE_FILE}]
+    """What to read of the databases: what the server has, and what it may have had. The installed stack tells which schema its MLflow wants."""
+    stack = settings["mlflow_server_stack"]
+    databases: list[dict[str, t.Any]] = [{"name": "sqlite", "path": SQLITE_FILE, "stack": stack}]
     if settings["mlflow_server_backend_store"] == "postgresql":
         databases.append(
             {
                 "name": "postgresql",
-                "python": settings["mlflow_server_stack"] + "/bin/python",
+                "stack": stack,
+                "python": stack + "/bin/python",
                 "host": settings["mlflow_server_postgresql_host"],
                 "port": settings["mlflow_server_postgresql_port"],
                 "dbname": settings["mlflow_server_postgresql_name"],
                 "user": settings["mlflow_server_postgresql_user"],
-                "password": settings.get("mlflow_server_postgresql_password") or "",
+                "password": str(settings.get("mlflow_server_postgresql_password") or ""),
                 "sslmode": settings["mlflow_server_postgresql_sslmode"],
             }
         )
@@ -40,42 +50,61 @@ def questions(settings: Settings) -> dict[str, t.Any]:
 
 def files(settings: Settings) -> list[dict[str, t.Any]]:
     """What to read of the unit and of the artifacts on disk."""
-    return [
-        {"path": UNIT_FILE, "contains": [_SQLITE_URI, settings["mlflow_server_artifact_directory"]]},
-        {"path": settings["mlflow_server_artifact_directory"]},
-    ]
+    return [{"path": UNIT_FILE, "text": True}, {"path": settings["mlflow_server_artifact_directory"]}]
+
+
+def name(settings: Settings) -> str:
+    """What the database is called in a sentence."""
+    if settings["mlflow_server_backend_store"] == "sqlite":
+        return SQLITE_FILE
+    return "the PostgreSQL database %s" % settings["mlflow_server_postgresql_name"]
 
 
 def findings(settings: Settings, reading: Reading) -> list[str]:
     """Sentences for a database that the MLflow to come would refuse, and for records or models that a switch of stores would leave behind."""
-    store = settings["mlflow_server_backend_store"]
-    database = (reading.get("databases") or {}).get(store)
-    found = _schema(settings, database, SQLITE_FILE if store == "sqlite" else "The PostgreSQL database %s" % settings["mlflow_server_postgresql_name"])
+    database = (reading.get("databases") or {}).get(settings["mlflow_server_backend_store"])
+    found = [database["error"]] if database and database.get("error") else []
+    # Without the role pip_stack there is no other MLflow to come.
+    if database and settings.get("pip_stack_state") == "present":
+        found += _refused(settings, database, to_come(settings, database))
     return found + _left_behind(settings, reading)
 
 
-def _schema(settings: Settings, database: Reading | None, name: str) -> list[str]:
-    if not database:
-        return []
-    if database.get("error"):
-        return [database["error"]]
-    # Without its installation, nothing is known of the schemas of another MLflow.
-    standing = database["standing"] if str(settings.get("mlflow_release", "")).startswith("1.30.") else "unknown"
-    if standing == "foreign":
-        return ["%s holds %d tables, but none that tells MLflow's schema. Name a database that is empty or MLflow's own." % (name, database["tables"])]
-    if standing == "newer":
+def schema(settings: Settings, database: Reading) -> list[str]:
+    """Sentences for a database that the MLflow which is installed would refuse."""
+    return _refused(settings, database, installed(database))
+
+
+def installed(database: Reading) -> Standing:
+    """How a database stands to the MLflow of the stack that is on the host."""
+    return Standing(database["standing"], database.get("expected"))
+
+
+def to_come(settings: Settings, database: Reading) -> Standing:
+    """How a database stands to the MLflow that the stack's lock brings; only of the pinned one, revisions are known without its installation."""
+    if not str(settings.get("mlflow_release", "")).startswith("1.30."):
+        return Standing("unknown", None)
+    return Standing(tracking_database.standing(database, tracking_database.MLFLOW_1_30), tracking_database.MLFLOW_1_30[-1])
+
+
+def _refused(settings: Settings, database: Reading, standing: Standing) -> list[str]:
+    named = name(settings)
+    named = named[0].upper() + named[1:]
+    if standing.name == "foreign":
+        return ["%s holds %d tables, but none that tells MLflow's schema. Name a database that is empty or MLflow's own." % (named, database["tables"])]
+    if standing.name == "newer":
         return [
             "%s has the schema %s of a newer or another MLflow; the one to be installed knows schemas up to %s, and none can go back. "
-            "Restore a backup from before the upgrade, or name another database." % (name, database["revision"], database["expected"])
+            "Restore a backup from before the upgrade, or name another database." % (named, database["revision"], standing.expected)
         ]
-    if standing == "older" and not settings.get("mlflow_server_database_upgrade"):
+    if standing.name == "older" and not settings.get("mlflow_server_database_upgrade"):
         return [
             "%s has the schema %s of an older MLflow; the one to be installed wants %s. Set mlflow_server_database_upgrade to true to have it "
             "upgraded%s. There is no way back but the backup."
             % (
-                name,
+                named,
                 database["revision"],
-                database["expected"],
+                standing.expected,
                 " after a backup beside it" if settings["mlflow_server_backend_store"] == "sqlite" else "; take a backup of it first",
             )
         ]
@@ -85,10 +114,9 @@ def _schema(settings: Settings, database: Reading | None, name: str) -> list[str
 def _left_behind(settings: Settings, reading: Reading) -> list[str]:
     if settings.get("mlflow_server_leave_behind"):
         return []
-    unit = reading["files"].get(UNIT_FILE) or {}
-    contains = unit.get("contains") or {}
+    unit = (reading["files"].get(UNIT_FILE) or {}).get("text") or ""
     found = []
-    was_sqlite = contains.get(_SQLITE_URI)
+    was_sqlite = _SQLITE_URI in unit
     records = (reading.get("databases") or {}).get("sqlite") or {}
     if was_sqlite and settings["mlflow_server_backend_store"] == "postgresql" and (records.get("runs") or records.get("registered_models")):
         found.append(
@@ -98,7 +126,7 @@ def _left_behind(settings: Settings, reading: Reading) -> list[str]:
         )
     folder = settings["mlflow_server_artifact_directory"]
     kept = (reading["files"].get(folder) or {}).get("entries")
-    if contains.get(folder) and kept and settings["mlflow_server_artifact_store"] == "s3":
+    if folder in unit and kept and settings["mlflow_server_artifact_store"] == "s3":
         found.append(
             "The server keeps its artifacts in %s and is to keep them in S3: what is there, models that are registered or served among it, could no "
             "longer be downloaded, as mlflow-artifacts:/ means the new store then. Copy the folder's content to %s first and set "

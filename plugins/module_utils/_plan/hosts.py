@@ -14,7 +14,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_checks as checks
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_stores as stores
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _packages_wanted as packages_wanted
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import site
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import Ahead, File, Questions, steps
@@ -32,9 +31,6 @@ RUNTIMES_MB = 500
 _LEAST_PYTHON = (3, 7)
 #: How long an upgrade that runs on the host by itself is waited for, in seconds.
 LOCK_WAIT = 300
-
-_SERVER_UNIT, _PROXY_UNIT = "mlflow-server.service", "nginx.service"
-_PROXY_SITE = "/etc/nginx/conf.d/mlflow-server.conf"
 
 
 def least_python(of_core: t.Any) -> tuple[tuple[int, int], str]:
@@ -93,73 +89,6 @@ def _room(settings: Settings, reading: Reading) -> list[str]:
     return found
 
 
-# ----------------------------------------------------------------------------------------------------------------------- the services
-
-
-def _server_questions(settings: Settings, packages: Packages) -> Questions:
-    if not _here(settings, "mlflow_server"):
-        return {}
-    asked: Questions = {
-        "units": [_SERVER_UNIT, _PROXY_UNIT],
-        "ports": [settings["mlflow_server_port"]],
-        "users": [settings["mlflow_server_user"]],
-        "groups": [settings["mlflow_server_group"]],
-        "paths": ["/var/lib/mlflow-server", "/etc/sparkflows-mlops"],
-        "files": [{"path": settings["mlflow_server_ca_bundle"]}] if settings["mlflow_server_ca_bundle"] else [],
-        **stores.questions(settings),
-    }
-    asked["files"] = asked["files"] + stores.files(settings)
-    if settings["mlflow_server_proxy"] == "nginx":
-        asked["ports"] += [settings["mlflow_server_proxy_port"], 80]
-        asked["files"] += [{"path": _PROXY_SITE}]
-        asked["commands"] = ["nginx", "openssl"]
-        asked["packages"] = [{"name": name, "unless": name} for name in ("nginx", "openssl")]
-        if settings["mlflow_server_proxy_certificate"] == "path":
-            asked["certificates"] = [
-                {"path": settings["mlflow_server_proxy_certificate_path"], "private_key": settings["mlflow_server_proxy_private_key_path"]}
-            ]
-    return asked
-
-
-def _server_findings(settings: Settings, reading: Reading) -> list[str]:
-    if not _here(settings, "mlflow_server"):
-        return []
-    found = checks.system(reading) + checks.places(reading, ["/var/lib/mlflow-server", "/etc/sparkflows-mlops"])
-    found += checks.present(reading, {"mlflow_server_ca_bundle": settings["mlflow_server_ca_bundle"]})
-    wanted = {settings["mlflow_server_port"]: ("mlflow_server_port", (_SERVER_UNIT,))}
-    if settings["mlflow_server_proxy"] == "nginx":
-        wanted[settings["mlflow_server_proxy_port"]] = ("mlflow_server_proxy_port", (_PROXY_UNIT,))
-        names = ("mlflow_server_proxy_certificate_path", "mlflow_server_proxy_private_key_path")
-        found += checks.certificate(reading, settings[names[0]], *names)
-        port = settings["mlflow_server_proxy_port"]
-        holder = reading["ports"].get(str(port)) or {}
-        if holder.get("unit") == _PROXY_UNIT and not reading["files"][_PROXY_SITE]["exists"]:
-            found.append("Port %d, wanted for mlflow_server_proxy_port, is held by another site of nginx. Choose another port." % port)
-        if reading["commands"].get("nginx") is None:
-            wanted[80] = ("the default site that the package nginx starts with", (_PROXY_UNIT,))
-    found += checks.ports(reading, wanted)
-    if reading["units"].get(_SERVER_UNIT, {}).get("active_state") != "active":
-        found += _server_room(settings, reading)
-    return found + stores.findings(settings, reading)
-
-
-def _server_room(settings: Settings, reading: Reading) -> list[str]:
-    found = []
-    disk, least = reading["disks"].get("/var/lib/mlflow-server"), settings["mlflow_server_min_free_mb"]
-    if disk and disk["free_mb"] < least:
-        found.append(
-            "%d MB are free on %s, where the tracking server keeps its data, but mlflow_server_min_free_mb asks for %d. Make room, or lower it."
-            % (disk["free_mb"], disk["mount"], least)
-        )
-    memory, least = reading["memory_mb"], settings["mlflow_server_min_memory_mb"]
-    if memory["available"] < least:
-        found.append(
-            "%d of %d MB of memory are available, but mlflow_server_min_memory_mb asks for %d. Give the host more, or lower it."
-            % (memory["available"], memory["total"], least)
-        )
-    return found
-
-
 # -------------------------------------------------------------------------------------------------------------------------- the others
 
 
@@ -201,7 +130,6 @@ class _Role(t.NamedTuple):
 
 ROLES = {
     "pip_stack": _Role(_stack_questions, _stack_findings),
-    "mlflow_server": _Role(_server_questions, _server_findings),
     "scorer": _Role(_scorer_questions, _scorer_findings),
 }
 
@@ -288,6 +216,7 @@ class Planned:
             state = STATES.get(role)
             if state is None or state.differences is None:
                 roles[role] = {"planned": False, "steps": [], "differences": [], "inputs": {}}
+                ahead[role] = ["undecided"]
                 continue
             contents = {file.path: self._filled(role, file, reading) for of_role, file in self._files() if of_role == role and not file.secret}
             needed += state.needs(self.settings, reading, ahead)

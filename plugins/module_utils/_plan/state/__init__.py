@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import firewall, jdk, mlops_agent, python
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import firewall, jdk, mlflow_server, mlops_agent, python
 
 #: The roles in the order in which they run.
-STATES = {"jdk": jdk.STATE, "python": python.STATE, "mlops_agent": mlops_agent.STATE, "firewall": firewall.STATE}
+STATES = {"jdk": jdk.STATE, "python": python.STATE, "mlflow_server": mlflow_server.STATE, "mlops_agent": mlops_agent.STATE, "firewall": firewall.STATE}

@@ -205,19 +205,19 @@ class TestStores:
         return {"sqlite": {**facts, **changes}}
 
     @pytest.mark.parametrize(
-        ("standing", "said"),
+        ("revision", "said"),
         [
-            ("older", "has the schema abc of an older MLflow; the one to be installed wants 97727af70f4d. Set mlflow_server_database_upgrade to true"),
-            ("newer", "has the schema abc of a newer or another MLflow"),
-            ("foreign", "/var/lib/mlflow-server/mlflow.db holds 16 tables, but none that tells MLflow's schema."),
+            ("cc1f77228345", "has the schema cc1f77228345 of an older MLflow; the one to be installed wants 97727af70f4d. Set mlflow_server_database_upgrade"),
+            ("abc", "has the schema abc of a newer or another MLflow"),
+            (None, "/var/lib/mlflow-server/mlflow.db holds 16 tables, but none that tells MLflow's schema."),
         ],
     )
-    def test_another_schema(self, standing, said):
-        databases = self.facts(standing=standing, revision="abc")
+    def test_another_schema_than_that_of_the_mlflow_to_come(self, revision, said):
+        databases = self.facts(revision=revision)
         (sentence,) = found(SETTINGS, databases=databases)
         assert said in sentence
         allowed = {**SETTINGS, "mlflow_server_database_upgrade": True}
-        assert (found(allowed, databases=databases) == []) == (standing == "older")
+        assert (found(allowed, databases=databases) == []) == (revision == "cc1f77228345")
         assert found({**SETTINGS, "mlflow_release": "2.9.0"}, databases=databases) == []
 
     def test_postgresql_that_refuses(self):
@@ -226,7 +226,7 @@ class TestStores:
         assert found(settings, databases={"postgresql": {"exists": None, "standing": "unknown", "error": said}, **self.facts()}) == [said]
 
     def unit(self, *texts: str) -> dict[str, Any]:
-        return {stores.UNIT_FILE: {"exists": True, "contains": dict.fromkeys(texts, True)}}
+        return {stores.UNIT_FILE: {"exists": True, "text": "ExecStart=mlflow server %s" % " ".join(texts)}}
 
     def test_records_are_not_left_behind_unless_told(self):
         settings = {**SETTINGS, "mlflow_server_backend_store": "postgresql"}
