@@ -84,7 +84,7 @@ def to_come(settings: Settings, database: Reading) -> Standing:
     """How a database stands to the MLflow that the stack's lock brings; only of the pinned one, revisions are known without its installation."""
     if not str(settings.get("mlflow_release", "")).startswith("1.30."):
         return Standing("unknown", None)
-    return Standing(tracking_database.standing(database, tracking_database.MLFLOW_1_30), tracking_database.MLFLOW_1_30[-1])
+    return Standing(tracking_database.standing(dict(database), tracking_database.MLFLOW_1_30), tracking_database.MLFLOW_1_30[-1])
 
 
 def _refused(settings: Settings, database: Reading, standing: Standing) -> list[str]:

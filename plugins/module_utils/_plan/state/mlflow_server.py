@@ -152,7 +152,7 @@ def _room(settings: Settings, reading: Reading) -> list[str]:
 
 def needs(settings: Settings, reading: Reading, ahead: Ahead) -> list[str]:
     """What the stack lacks, unless the role C(pip_stack) is about to bring another; see `State`."""
-    if not rules.present(settings) or _stack_changes(settings, ahead):
+    if not rules.present(settings) or _of_stack(settings, ahead):
         return []
     programs = {name: reading["files"][path]["exists"] for name, path in _programs_of(settings).items()}
     if not programs["mlflow"]:
@@ -163,11 +163,16 @@ def needs(settings: Settings, reading: Reading, ahead: Ahead) -> list[str]:
     return stores.schema(settings, database)
 
 
-def _stack_changes(settings: Settings, ahead: Ahead) -> bool:
-    """Whether the role C(pip_stack) is going to change the environment that the server runs in."""
+def _of_stack(settings: Settings, ahead: Ahead) -> t.Sequence[str]:
+    """The steps that the role C(pip_stack) is going to take for the environment that the server runs in."""
     stack = settings["mlflow_server_stack"]
     ours = settings.get("pip_stack_prefix", posixpath.dirname(stack)) + "/current" == stack
-    return ours and settings.get("pip_stack_state") != "absent" and "environment" in ahead.get("pip_stack", ())
+    return ahead.get("pip_stack", ()) if ours and settings.get("pip_stack_state") != "absent" else ()
+
+
+def _stack_changes(settings: Settings, ahead: Ahead) -> bool:
+    """Whether the server is going to find another environment than the one that it runs in."""
+    return "environment" in _of_stack(settings, ahead)
 
 
 # ----------------------------------------------------------------------------------------------------------------------- files and inputs
@@ -203,7 +208,6 @@ def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:
         return shared
     if not rules.present(settings):
         return {**shared, "leaving": [path for path in (stores.UNIT_FILE, ENVIRONMENT_FILE) if reading["files"][path]["exists"]]}
-    store = settings["mlflow_server_backend_store"]
     return {
         **shared,
         "guard_release": GUARD_RELEASE,
@@ -217,11 +221,7 @@ def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:
         "visible": _visible(settings, reading),
         "foreign_environment": sorted(set(_FOREIGN) - set(settings["mlflow_server_environment"])),
         "labelled": _labelled(settings, reading),
-        "database": {
-            "file": stores.SQLITE_FILE if store == "sqlite" else "",
-            "copy": "%s.%s" % (stores.SQLITE_FILE, reading["databases"][store].get("revision")) if store == "sqlite" else "",
-            "revision": reading["databases"][store].get("revision"),
-        },
+        "database": _database(settings, reading),
     }
 
 
@@ -231,6 +231,21 @@ def _backend_uri(settings: Settings) -> str:
         return "sqlite:///" + stores.SQLITE_FILE
     user, host, port, name = (settings["mlflow_server_postgresql_" + option] for option in ("user", "host", "port", "name"))
     return "postgresql://%s@%s:%s/%s" % (urllib.parse.quote(user), host, port, urllib.parse.quote(name))
+
+
+def _kept(database: Reading) -> str:
+    """Where a SQLite file of another schema stays, named by that."""
+    return "%s.%s" % (stores.SQLITE_FILE, database.get("revision"))
+
+
+def _database(settings: Settings, reading: Reading) -> dict[str, t.Any]:
+    """Of the database its schema and the one that is wanted; where it is a file, also what is made of that; and the URI of what is upgraded."""
+    seen = reading["databases"][settings["mlflow_server_backend_store"]]
+    revisions = {"revision": seen.get("revision"), "expected": seen.get("expected")}
+    if rules.postgresql(settings):
+        return {**revisions, "uri": _backend_uri(settings)}
+    upgraded = stores.SQLITE_FILE + ".upgraded"
+    return {**revisions, "uri": "sqlite:///" + upgraded, "file": stores.SQLITE_FILE, "kept": _kept(seen), "upgraded": upgraded}
 
 
 def _visible(settings: Settings, reading: Reading) -> list[str]:
@@ -272,8 +287,8 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     """How far the host is from it.
 
     Steps, in the order in which they are taken: C(group), C(user), C(artifacts), C(configuration), C(guard), C(environment), C(unit),
-    C(upgrade), C(start) with C(first_start) for a unit that systemd does not know yet, C(enabled); C(stopped), C(removed), C(data_removed) and C(user_removed) for a role that is absent; and those
-    of `tracking_proxy`.
+    C(copy) and C(upgrade), C(start), with C(first_start) for a unit that systemd does not know yet, C(enabled); C(stopped), C(removed),
+    C(data_removed) and C(user_removed) for a role that is absent; and those of `tracking_proxy`.
     """
     if not rules.present(settings):
         return _leaving(settings, reading) + proxy.differences(settings, reading, contents)
@@ -328,9 +343,11 @@ def _upgrade(settings: Settings, reading: Reading, ahead: Ahead) -> list[Differe
     standing = stores.to_come(settings, database) if comes else stores.installed(database)
     if standing.name != "older":
         return []
-    return [
-        Difference(ROLE, "upgrade", "schema of %s" % stores.name(settings), database["revision"], str(standing.expected), "the stack changes" if comes else "")
-    ]
+    found = []
+    if not rules.postgresql(settings):
+        found.append(Difference(ROLE, "copy", stores.SQLITE_FILE, "not kept", "kept as %s" % _kept(database), "its schema is upgraded"))
+    reason = "the stack changes" if comes else "the stack wants another"
+    return [*found, Difference(ROLE, "upgrade", "schema of %s" % stores.name(settings), database["revision"], str(standing.expected), reason)]
 
 
 def _start(settings: Settings, reading: Reading, found: t.Sequence[Difference], stack_changes: bool) -> list[Difference]:
@@ -361,7 +378,9 @@ def _start(settings: Settings, reading: Reading, found: t.Sequence[Difference], 
     answer = reading["urls"][_health_url(settings)]
     if answer["status"] != 200:
         reasons.append(answer["error"].rstrip(".") if answer["error"] else "it answers %s with status %s" % (_health_url(settings), answer["status"]))
-    if reasons or result:
+    if result:
+        reasons.append("systemd hands its folder over at a start")
+    if reasons:
         result.append(Difference(ROLE, "start", UNIT, "running", "restarted", ", ".join(reasons)))
     return result
 

@@ -163,7 +163,8 @@ def differences(settings: Settings, reading: Reading, contents: Contents) -> lis
     """How far the host is from it.
 
     Steps, in the order in which they are taken: C(default_site), C(proxy_packages), C(certificate), C(public_certificate), C(login), C(site),
-    C(selinux), C(reload) or C(first_load) where systemd does not know nginx yet, C(proxy_leftovers); or C(proxy_removed) and C(proxy_forgotten) where nothing stands before the server.
+    C(selinux), C(reload), or C(first_load) where systemd does not know nginx yet, C(proxy_leftovers); or C(proxy_removed) and C(proxy_forgotten)
+    where nothing stands before the server.
     """
     if not rules.proxied(settings):
         return _leaving(reading)
@@ -214,7 +215,7 @@ def _public(reading: Reading, renewed: bool) -> list[Difference]:
         return [Difference(_ROLE, "public_certificate", PUBLIC, "missing", "made")]
     found = of_attributes(_ROLE, "public_certificate", PUBLIC, seen, "root", "root", "0644")
     if renewed:
-        found.append(Difference(_ROLE, "public_certificate", PUBLIC, "the former certificate", "the new one"))
+        found.append(Difference(_ROLE, "public_certificate", PUBLIC, "the former certificate", "the new one", "the certificate changes"))
     elif _fingerprint(seen["text"] or "") != fingerprint:
         found.append(Difference(_ROLE, "public_certificate", PUBLIC, "holds something else", "written"))
     return found

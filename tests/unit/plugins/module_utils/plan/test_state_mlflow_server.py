@@ -237,8 +237,8 @@ class TestDatabase:
 
     def test_an_older_one_is_upgraded_where_that_is_allowed(self) -> None:
         assert server.needs(self.ALLOWED, changed(self.ALLOWED, self.OLD), {}) == []
-        assert differences(self.ALLOWED, self.OLD) == [("upgrade", "schema of " + stores.SQLITE_FILE), START]
-        assert server.inputs(self.ALLOWED, changed(self.ALLOWED, self.OLD))["database"]["copy"] == "%s.%s" % (stores.SQLITE_FILE, OLDER)
+        assert differences(self.ALLOWED, self.OLD) == [("copy", stores.SQLITE_FILE), ("upgrade", "schema of " + stores.SQLITE_FILE), START]
+        assert server.inputs(self.ALLOWED, changed(self.ALLOWED, self.OLD))["database"]["kept"] == "%s.%s" % (stores.SQLITE_FILE, OLDER)
 
     @pytest.mark.parametrize(
         ("standing", "revision", "said"),
