@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from ansible.errors import AnsibleFilterError
+
 DOCUMENTATION = r"""
 name: hosts_due
 short_description: Choose the hosts on which a plan lets roles run
@@ -48,9 +50,11 @@ _value:
 
 
 def hosts_due(hosts, hostvars, roles):
-    """The hosts on which one of the roles is due."""
-    found = [host for host in hosts if set(roles) & set((hostvars[host].get("mlops_plan") or {}).get("due") or ())]
-    return found or ["!all"]
+    """The hosts on which one of the roles is due; AnsibleFilterError where nothing was planned at all."""
+    plans = {host: hostvars[host].get("mlops_plan") for host in hosts}
+    if plans and not any(plans.values()) and not any(hostvars[host].get("mlops_plan") for host in hostvars):
+        raise AnsibleFilterError("No host has a plan, so it is not known what is to be done. Run the playbook without --start-at-task and --skip-tags always.")
+    return [host for host, plan in plans.items() if set(roles) & set((plan or {}).get("due") or ())] or ["!all"]
 
 
 class FilterModule:
