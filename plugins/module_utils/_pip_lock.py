@@ -148,6 +148,7 @@ class _Stack:
             if plan.result["changed"]:
                 trim_cache(self.cache)
             self._compile(name, runner)
+            plan.result["compiled"] = True
         return plan.result
 
     def _interpreter(self, check_mode: bool) -> Interpreter | None:
@@ -207,6 +208,7 @@ class _Stack:
             "previous": current if current != name else None,
             "installed": versions,
             "installer": None,
+            "compiled": not build and self._is_compiled(t.cast(str, name)),
             "diff": {"before": before, "after": self._shown(versions, version) if changed else before},
         }
         return _Plan(name, build, current, digest, doomed, result)
@@ -290,6 +292,12 @@ class _Stack:
             self.warn("pip installs, which takes longer, because uv could not be had. %s" % problem)
             return None
         return path
+
+    def _is_compiled(self, name: str) -> bool:
+        """Whether nothing is to be done for the byte code of a release, which may still be in the making."""
+        if self.params["compile"] == "none" or os.path.exists(os.path.join(self.releases.path(name), COMPILED)):
+            return True
+        return os.path.isdir("/run/systemd/system") and _quietly(["systemctl", "is-active", "--quiet", _compile_unit(name)])
 
     def _compile(self, name: str, runner: Runner) -> None:
         """See to it that the byte code of a release is, or soon will be, there. An interrupted compilation starts again."""

@@ -206,6 +206,13 @@ installer:
   returned: O(state=present)
   type: str
   sample: uv
+compiled:
+  description:
+    - Whether the byte code is there, is being made in the background, or is not wanted.
+    - In check mode false where it is yet to be made, as for a new environment. Byte code alone is no change.
+  returned: O(state=present)
+  type: bool
+  sample: true
 """
 
 import os

@@ -141,3 +141,9 @@ def present(reading: Reading, options: t.Mapping[str, str]) -> list[str]:
         for option, path in sorted(options.items())
         if path and path in reading["files"] and not reading["files"][path]["exists"]
     ]
+
+
+def foreseen(reading: Reading, name: str) -> list[str]:
+    """Whether a module would fail, by its own sentence."""
+    error = ((reading.get("predictions") or {}).get(name) or {}).get("error")
+    return [error] if error else []

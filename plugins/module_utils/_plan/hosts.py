@@ -15,7 +15,6 @@ import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_checks as checks
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _packages_wanted as packages_wanted
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import site
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import Ahead, File, Questions, steps
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import STATES
@@ -23,10 +22,6 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state impor
 #: The packages that a role installs: by role, then by distribution or family.
 Packages = t.Mapping[str, t.Mapping[str, t.Any]]
 
-# Installed sizes were measured on x86_64: the stack takes 870 to 950 MB, its download and the switch from an old release as
-# much again; a JDK 105 to 200 MB, CPython 60 to 130 MB.
-STACK_MB = 2500
-RUNTIMES_MB = 500
 #: What the collection's modules run on.
 _LEAST_PYTHON = (3, 7)
 #: How long an upgrade that runs on the host by itself is waited for, in seconds.
@@ -45,48 +40,6 @@ def least_python(of_core: t.Any) -> tuple[tuple[int, int], str]:
 
 def _here(settings: Settings, role: str) -> bool:
     return bool(settings.get(role + "_state") == "present")
-
-
-# ------------------------------------------------------------------------------------------------------------------------ pip_stack
-
-
-def _stack_questions(settings: Settings, packages: Packages) -> Questions:
-    if not _here(settings, "pip_stack"):
-        return {}
-    return {"paths": [settings["pip_stack_prefix"]], "venv": settings["pip_stack_prefix"] + "/current"}
-
-
-def _stack_findings(settings: Settings, reading: Reading) -> list[str]:
-    if not _here(settings, "pip_stack"):
-        return site.still_needed(settings, "pip_stack")
-    found = checks.system(reading) + checks.places(reading, [settings["pip_stack_prefix"]])
-    return found + _room(settings, reading)
-
-
-def _room(settings: Settings, reading: Reading) -> list[str]:
-    """Space and inodes for all three prefixes, added up where they share a file system."""
-    if reading.get("distributions"):
-        return []
-    found = []
-    needed: dict[str, tuple[int, int]] = {}
-    for option, size in (("jdk_prefix", RUNTIMES_MB), ("python_prefix", RUNTIMES_MB), ("pip_stack_prefix", STACK_MB)):
-        disk = reading["disks"].get(settings.get(option))
-        if disk:
-            needed[disk["mount"]] = (needed.get(disk["mount"], (0, 0))[0] + size, disk["free_mb"])
-    for mount, (wanted, free) in sorted(needed.items()):
-        if free < wanted:
-            found.append(
-                "%d MB are free on %s; %d MB are needed for what is to be installed there. Free some, or move jdk_prefix, python_prefix "
-                "or pip_stack_prefix to another file system." % (free, mount, wanted)
-            )
-    disk = reading["disks"].get(settings["pip_stack_prefix"]) or {}
-    inodes = disk.get("free_inodes")
-    if inodes is not None and inodes < checks.STACK_INODES:
-        found.append(
-            "%d inodes are free on %s; the stack needs %d, as it has many small files. `df -i` shows it; free some, or move pip_stack_prefix."
-            % (inodes, disk["mount"], checks.STACK_INODES)
-        )
-    return found
 
 
 # -------------------------------------------------------------------------------------------------------------------------- the others
@@ -129,7 +82,6 @@ class _Role(t.NamedTuple):
 
 
 ROLES = {
-    "pip_stack": _Role(_stack_questions, _stack_findings),
     "scorer": _Role(_scorer_questions, _scorer_findings),
 }
 

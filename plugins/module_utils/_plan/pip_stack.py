@@ -73,8 +73,8 @@ def problems(settings: Settings) -> list[str]:
     locks = lock_paths(settings)
     lacking = [sentence for path in locks for sentence in _lock_problems([path], _PYTHON)]
     found += lacking or _lock_problems(locks, _PYTHON)
-    if settings["pip_stack_installer"] != "pip" and not settings["pip_stack_uv"]:
-        found += _lock_problems([settings["pip_stack_uv_lock"] or os.path.join(LOCKS, "uv.txt")], _PYTHON_OF_UV)
+    if uv_lock_path(settings):
+        found += _lock_problems([uv_lock_path(settings)], _PYTHON_OF_UV)
     return found
 
 
@@ -84,11 +84,29 @@ def lock_paths(settings: Settings) -> list[str]:
     return paths + [os.path.join(LOCKS, extra + ".txt") if extra in OWN_EXTRAS else extra for extra in settings["pip_stack_extras"]]
 
 
+def lock_text(settings: Settings) -> str:
+    """What these files hold, one after the other. Raises OSError or ValueError for one that `problems` refuses."""
+    return "\n".join(map(_read, lock_paths(settings)))
+
+
+def uv_lock_path(settings: Settings) -> str:
+    """The file on the controller that pins uv; empty where the host needs none."""
+    if settings["pip_stack_installer"] == "pip" or settings["pip_stack_uv"]:
+        return ""
+    return str(settings["pip_stack_uv_lock"] or os.path.join(LOCKS, "uv.txt"))
+
+
+def uv_lock_text(settings: Settings) -> str:
+    """What that file holds."""
+    path = uv_lock_path(settings)
+    return _read(path) if path else ""
+
+
 def pins(settings: Settings) -> t.Optional[t.AbstractSet[str]]:
     """The names of all distributions in the stack, None where a lock can't be used."""
     if _lock_problems(lock_paths(settings), _PYTHON):
         return None
-    return set(_requirements.parse_lock("\n".join(map(_read, lock_paths(settings))), _requirements.marker_environment(_PYTHON)))
+    return set(_requirements.parse_lock(lock_text(settings), _requirements.marker_environment(_PYTHON)))
 
 
 def _read(path: str) -> str:

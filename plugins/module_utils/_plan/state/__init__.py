@@ -8,7 +8,14 @@
 
 from __future__ import annotations
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import firewall, jdk, mlflow_server, mlops_agent, python
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import firewall, jdk, mlflow_server, mlops_agent, pip_stack, python
 
 #: The roles in the order in which they run.
-STATES = {"jdk": jdk.STATE, "python": python.STATE, "mlflow_server": mlflow_server.STATE, "mlops_agent": mlops_agent.STATE, "firewall": firewall.STATE}
+STATES = {
+    "jdk": jdk.STATE,
+    "python": python.STATE,
+    "pip_stack": pip_stack.STATE,
+    "mlflow_server": mlflow_server.STATE,
+    "mlops_agent": mlops_agent.STATE,
+    "firewall": firewall.STATE,
+}

@@ -83,6 +83,7 @@ def questions(settings: Settings) -> Questions:
             options = {**shared, "release": settings["jdk_release"], "src": src, "sha256": sha256, "remote_src": settings["jdk_archive_remote_src"]}
             asked["predictions"].append({"name": "jdk", "module": "archive_release", "options": options, "architecture": architecture})
     elif settings["jdk_provider"] == "preinstalled":
+        asked["files"].append({"path": settings["jdk_preinstalled_home"]})
         asked["predictions"].append({"name": "jdk", "module": "archive_release", "options": {**shared, "home": settings["jdk_preinstalled_home"]}})
     else:
         asked["packages"] = [{"name": settings["jdk_package"]}] if settings["jdk_package"] else packages.by_distribution(PACKAGES)
@@ -104,7 +105,7 @@ def questions(settings: Settings) -> Questions:
 def findings(settings: Settings, reading: Reading) -> list[str]:
     """What would keep the role from its work; see `State`."""
     if not _present(settings):
-        return site.still_needed(settings, "jdk")
+        return site.still_needed(settings, "jdk") + checks.foreseen(reading, "jdk")
     found = checks.system(reading) + checks.places(reading, [settings["jdk_prefix"]])
     system = reading["os"]
     if settings["jdk_provider"] == "package" and not settings["jdk_package"] and packages.chosen(PACKAGES, reading) is None:
@@ -114,7 +115,10 @@ def findings(settings: Settings, reading: Reading) -> list[str]:
         )
     if settings["jdk_provider"] == "package" and settings["jdk_package"] and not settings["jdk_package_home"] and packages.chosen(PACKAGES, reading) is None:
         found.append("jdk_package is %s, but nothing says where it puts its JDK. Set jdk_package_home." % settings["jdk_package"])
-    return found
+    if settings["jdk_provider"] == "preinstalled":
+        found += checks.present(reading, {"jdk_preinstalled_home": settings["jdk_preinstalled_home"]}) or checks.foreseen(reading, "jdk")
+    # What a package is yet to bring need not answer.
+    return found + (checks.foreseen(reading, "jdk") if settings["jdk_provider"] == "archive" else [])
 
 
 def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:

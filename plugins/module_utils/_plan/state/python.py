@@ -136,7 +136,7 @@ def questions(settings: Settings) -> Questions:
 def findings(settings: Settings, reading: Reading) -> list[str]:
     """What would keep the role from its work; see `State`."""
     if not _present(settings):
-        return site.still_needed(settings, "python")
+        return site.still_needed(settings, "python") + checks.foreseen(reading, "python")
     found = checks.system(reading) + checks.places(reading, [settings["python_prefix"]])
     if settings["python_provider"] == "archive" and reading["architecture"] in checks.ARCHITECTURES:
         src, sha256, dummy = _archive(settings, reading["architecture"])
@@ -151,10 +151,10 @@ def findings(settings: Settings, reading: Reading) -> list[str]:
                 "publisher names." % (settings["python_release"], reading["architecture"])
             )
     if settings["python_provider"] == "preinstalled":
-        missing = checks.present(reading, {"python_preinstalled_executable": _executable(settings)})
-        error = (reading["predictions"].get("python") or {}).get("error")
-        found += missing or (["python_preinstalled_executable can't be used. %s" % error] if error else [])
-    return found
+        found += checks.present(reading, {"python_preinstalled_executable": _executable(settings)}) or checks.foreseen(reading, "python")
+        return found
+    # One that a package or a build is yet to bring need not answer.
+    return found + checks.foreseen(reading, "python" if settings["python_provider"] == "archive" else "python_link")
 
 
 def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:

@@ -215,7 +215,9 @@ def test_compile(make, monkeypatch, compile_):
     site_packages = next((make.dest / "current" / "lib").glob("python*/site-packages"))
     assert list((site_packages / "__pycache__").glob("alpha.*.pyc"))
     (make.dest / "current" / ".compiled").unlink()
-    assert make(lock=lock, compile=compile_)["changed"] is False
+    assert make(check=True, lock=lock, compile=compile_)["compiled"] is False
+    again = make(lock=lock, compile=compile_)
+    assert (again["changed"], again["compiled"]) == (False, True)
     assert (make.dest / "current" / ".compiled").exists(), "a compilation that was interrupted starts again, without a word"
 
 
@@ -232,6 +234,11 @@ def test_compile_in_the_background_asks_systemd(make, monkeypatch, tmp_path):
     assert "--property=CPUSchedulingPolicy=idle" in asked
     start = asked.index("/bin/sh")
     assert not (make.dest / "current" / ".compiled").exists()
+    (tmp_path / "bin" / "systemctl").write_text("#!/bin/sh\nexit $(cat %s/inactive)\n" % tmp_path)
+    (tmp_path / "bin" / "systemctl").chmod(0o755)
+    for inactive in (0, 3):
+        (tmp_path / "inactive").write_text(str(inactive))
+        assert make(check=True, lock=make.lock(alpha="1.0"), compile="background")["compiled"] is not bool(inactive)
     subprocess.run(asked[start:], check=True)
     assert (make.dest / "current" / ".compiled").exists()
     assert list((make.dest / "current" / "lib").glob("python*/site-packages/__pycache__/alpha.*.pyc"))

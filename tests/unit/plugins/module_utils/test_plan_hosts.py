@@ -34,7 +34,7 @@ def reading(settings: dict[str, Any], roles=MLFLOW, **changes: Any) -> dict[str,
     asked = hosts.questions(roles, settings, PACKAGES)
     answer = {
         "os": {"family": "Debian", "distribution": "Debian", "major_version": "13"}, "architecture": "x86_64", "service_manager": "systemd",
-        "memory_mb": {"total": 8000, "available": 7000}, "distributions": None, "packages": None,
+        "memory_mb": {"total": 8000, "available": 7000}, "packages": None,
         "disks": {path: {"mount": "/", "total_mb": 20000, "free_mb": 9000, "free_inodes": 900000, "read_only": False} for path in asked.get("paths", [])},
         "ports": {str(port): None for port in asked.get("ports", [])},
         "units": {unit: {"active_state": "inactive", "exists": False} for unit in asked.get("units", [])},
@@ -112,7 +112,7 @@ class TestSpace:
         assert "3000 MB are free on /; 3500 MB are needed" in sentence
 
     def test_the_stack_that_is_there_needs_no_room(self):
-        changed = reading(SETTINGS, distributions={"installed": {"mlflow": "1.30.1"}})
+        changed = reading(SETTINGS, predictions={"pip_stack": {"error": None, "diff": {"before": "python 3.7.9\nmlflow 1.30.1\n"}}})
         changed["disks"]["/opt/sparkflows/stack"]["free_mb"] = 10
         assert hosts.findings(MLFLOW, SETTINGS, changed) == []
 

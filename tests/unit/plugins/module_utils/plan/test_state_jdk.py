@@ -74,6 +74,13 @@ def test_differences(wanted: dict[str, t.Any], answers: dict[str, t.Any], differ
     [
         (PACKAGE, {}, "Debian 13 has no package of JDK 1.8. Use jdk_provider archive"),
         ({**PACKAGE, "jdk_package": "zulu-8"}, {}, "jdk_package is zulu-8, but nothing says where it puts its JDK. Set jdk_package_home."),
+        (PREINSTALLED, {}, "jdk_preinstalled_home is /usr/lib/jvm/java-8, but the host has no such file."),
+        (
+            PREINSTALLED,
+            {"files": {"/usr/lib/jvm/java-8": {"kind": "directory"}}, "predictions": {"jdk": {"error": "It is not a JDK 1.8."}}},
+            "It is not a JDK 1.8.",
+        ),
+        (ARCHIVE, {"predictions": {"jdk": {"error": "current is not a link."}}}, "current is not a link."),
         ({**ABSENT, "mlops_agent_state": "present", "mlops_agent_jdk_home": PREFIX + "/current"}, {}, "jdk_state is absent, but mlops_agent runs"),
     ],
 )

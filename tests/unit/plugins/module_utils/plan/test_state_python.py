@@ -150,8 +150,11 @@ def test_another_source_of_the_same_release_is_built() -> None:
         (
             PREINSTALLED,
             {"files": {"/opt/py/bin/python3.7": {}}, "predictions": {"python": NOT_RUNNING}},
-            "python_preinstalled_executable can't be used. It has no bin/python3.7.",
+            "It has no bin/python3.7.",
         ),
+        (ARCHIVE, {"predictions": {"python": NOT_RUNNING}}, "It has no bin/python3.7."),
+        (PACKAGE, {"predictions": {"python": NOT_RUNNING, "python_link": {"error": "current is not a link."}}}, "current is not a link."),
+        (ABSENT, {"predictions": {"python": {"error": "current is not a link."}}}, "current is not a link."),
         ({**ABSENT, "pip_stack_state": "present", "pip_stack_python": PREFIX + "/current/bin/python3.7"}, {}, "python_state is absent, but pip_stack runs"),
     ],
 )
