@@ -151,7 +151,8 @@ def _changed(prefix: str, seen: t.Mapping[str, t.Any], moved: bool) -> list[Diff
     before, after = _pins(seen, "before"), _pins(seen, "after")
     reason = "the role python brings another interpreter" if moved else ""
     if not before:
-        return [Difference("pip_stack", "environment", prefix, "missing", _counted(after), reason)]
+        waits = "" if seen["path"] else "made when the role python has brought its interpreter"
+        return [Difference("pip_stack", "environment", prefix, "missing", _counted(after), waits)]
     if not seen["path"]:
         # The version of an interpreter that is yet to come is known in part.
         after["python"] = before["python"]

@@ -77,7 +77,7 @@ def test_an_interpreter_that_is_yet_to_come() -> None:
     assert STATE.differences is not None
     predictions = {"pip_stack": prediction("", lines(python="3.7"), **MISSING)}
     (found,) = STATE.differences(PRESENT, reading(STATE, PRESENT, predictions=predictions), {}, {"python": ["release"]})
-    assert (found.step, found.reason) == ("environment", "the role python brings another interpreter")
+    assert (found.step, found.reason) == ("environment", "made when the role python has brought its interpreter")
     predictions = {"pip_stack": prediction(lines(), lines(python="3.7", mlflow="1.30.2"), **{**MISSING, "previous": "a"})}
     assert told(STATE, PRESENT, {"python": ["release"]}, predictions=predictions) == [("environment", "mlflow", "1.30.1", "1.30.2")]
 
