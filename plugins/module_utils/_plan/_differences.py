@@ -72,6 +72,15 @@ def steps(differences: t.Iterable[Difference]) -> list[str]:
     return list(dict.fromkeys(difference.step for difference in differences if difference.step))
 
 
+#: Steps that tidy up, after which whatever runs goes on.
+_TIDYING = frozenset(("surplus", "bytecode", "tidied"))
+
+
+def replaces(ahead: Ahead, role: str) -> bool:
+    """Whether a role before this one is going to bring something else than what is there."""
+    return not _TIDYING.issuperset(ahead.get(role, ()))
+
+
 def of_files(role: str, files: t.Iterable[File], contents: Contents, reading: Reading) -> list[Difference]:
     """Files that are missing, hold something else, or belong to or are open to others than they should."""
     found = []

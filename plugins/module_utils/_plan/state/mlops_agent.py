@@ -28,6 +28,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._difference
     of_leftovers,
     of_prediction,
     of_user,
+    replaces,
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import _deployments as deployments
@@ -189,7 +190,7 @@ def needs(settings: Settings, reading: Reading, ahead: Ahead) -> list[str]:
         return []
     found = []
     stack, tracking = settings["mlops_agent_stack"], reading["urls"].get(_tracking_health_url(settings))
-    if not reading["files"][stack + "/bin/mlflow"]["exists"] and not ahead.get("pip_stack"):
+    if not reading["files"][stack + "/bin/mlflow"]["exists"] and not replaces(ahead, "pip_stack"):
         found.append("%s has no bin/mlflow. Run the role pip_stack first, or name the environment with mlops_agent_stack." % stack)
     if tracking and tracking["error"] and not ahead.get("mlflow_server"):
         found.append("%s The agent needs it: start the tracking server (role mlflow_server), or correct mlops_agent_tracking_uri." % tracking["error"])
@@ -270,7 +271,7 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     if rules.builtin(settings):
         found += _tracking(settings, reading, found)
         found += deployments.differences(settings, reading)
-        if ahead.get("jdk") and _is_from(settings, "mlops_agent_jdk_home", "jdk"):
+        if replaces(ahead, "jdk") and _is_from(settings, "mlops_agent_jdk_home", "jdk"):
             found.append(Difference(_ROLE, "", "served models", "running", "restarted by the agent", "the JDK changes"))
     return found
 
@@ -314,7 +315,7 @@ def _to_start(settings: Settings, reading: Reading, found: t.Sequence[Difference
     reasons += ["%s changes" % file.path for file in files(settings) if file.path in rewritten]
     steps = {difference.step for difference in found}
     reasons += [words for step, words in (("code", "its code changes"), ("builtin_removed", "the builtin agent is removed")) if step in steps]
-    if ahead.get("pip_stack") and _is_from(settings, "mlops_agent_stack", "pip_stack"):
+    if replaces(ahead, "pip_stack") and _is_from(settings, "mlops_agent_stack", "pip_stack"):
         reasons.append("the stack changes, and the models restart with it")
     if running and not _healthy(settings, reading):
         reasons.append("it does not answer")

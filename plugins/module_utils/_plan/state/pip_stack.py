@@ -21,6 +21,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._difference
     Questions,
     State,
     of_prediction,
+    replaces,
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
 
@@ -58,7 +59,7 @@ def findings(settings: Settings, reading: Reading) -> list[str]:
 def needs(settings: Settings, reading: Reading, ahead: Ahead) -> list[str]:
     """An interpreter, unless the role C(python) is going to bring one."""
     seen = _prediction(reading)
-    if not _present(settings) or not seen or ahead.get("python"):
+    if not _present(settings) or not seen or replaces(ahead, "python"):
         return []
     if seen["error"]:
         return ["The Python environment %s can't be made. %s" % (settings["pip_stack_prefix"], seen["error"])]
@@ -135,7 +136,7 @@ def _interpreter_moves(settings: Settings, ahead: Ahead) -> bool:
     """Whether the role C(python) is going to bring another interpreter than the one that the environment was made with."""
     prefix = settings.get("python_prefix")
     ours = prefix is None or settings["pip_stack_python"].startswith(prefix + "/")
-    return ours and bool({"build", "release"} & set(ahead.get("python", ())))
+    return ours and replaces(ahead, "python")
 
 
 def _pins(seen: t.Mapping[str, t.Any], side: str) -> dict[str, str]:

@@ -125,6 +125,7 @@ WRONG: dict[str, tuple[dict[str, t.Any], str]] = {
     "pip_lock": ({"dest": "relative"}, "dest is "),
     "firewall_ports": ({"ports": ["http"], "sources": ["192.0.2.1"], "state": "present"}, "firewall_ports: "),
     "mlops_deployment": ({}, "mlops_deployment: "),
+    "mlops_deployments": ({"agent_url": "http://127.0.0.1:8086"}, "mlops_deployments: "),
     "login_file": ({"path": "/etc/x"}, "login_file: "),
 }
 
