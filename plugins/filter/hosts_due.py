@@ -23,7 +23,7 @@ options:
     elements: str
     required: true
   hostvars:
-    description: The variables of the hosts by name, as C(hostvars).
+    description: The variables of the hosts by name, as C(hostvars). Where it is empty, as when tags are only listed, all hosts are kept.
     type: dict
     required: true
   roles:
@@ -51,6 +51,9 @@ _value:
 
 def hosts_due(hosts, hostvars, roles):
     """The hosts on which one of the roles is due; AnsibleFilterError where nothing was planned at all."""
+    if not hostvars:
+        # Where tags, tasks or hosts are only listed, nothing was planned, and any host may be due.
+        return hosts or ["!all"]
     plans = {host: hostvars[host].get("mlops_plan") for host in hosts}
     if plans and not any(plans.values()) and not any(hostvars[host].get("mlops_plan") for host in hostvars):
         raise AnsibleFilterError("No host has a plan, so it is not known what is to be done. Run the playbook without --start-at-task and --skip-tags always.")

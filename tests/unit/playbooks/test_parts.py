@@ -56,13 +56,11 @@ def test_a_part_checks_the_variables_first(tmp_path: Path, playbook: str, argume
     assert "unreachable=1" not in output
 
 
-def test_from_a_task_on_a_role_checks_its_variables_itself(tmp_path: Path) -> None:
-    """What site.yml would have checked before is skipped; the role does so, and changes nothing."""
-    there = {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": sys.executable}
-    begin = ["--tags", "jdk", "--start-at-task", "sparkflows.mlops.jdk : Check the variables"]
-    code, output = play(tmp_path, "site", *begin, jdk_prefix=str(tmp_path), mlops_agent_jdk_home=f"{tmp_path}/current", jdk_archive_sha256="abc", **there)
-    assert code != 0 and "jdk_archive_sha256 is 'abc', but a SHA-256" in output
-    assert re.search(r"changed=0 .*failed=1", output)
+@pytest.mark.parametrize("arguments", [["--start-at-task", "Make the JDK"], ["--skip-tags", "always"]])
+def test_a_run_without_the_plan_is_refused(tmp_path: Path, arguments: list[str]) -> None:
+    code, output = play(tmp_path, "site", *arguments)
+    assert code != 0 and "No host has a plan, so it is not known what is to be done." in output
+    assert "changed=1" not in output
 
 
 def test_sparkflows_alone(tmp_path: Path) -> None:
