@@ -188,7 +188,7 @@ class _Stack:
         broken: list[str] = []
         if python is not None:
             # The place counts too, because programs in the environment hold their own path.
-            digest = hashlib.sha256("\n".join([self.params["dest"], *python, requirements.rendered(pins)]).encode()).hexdigest()
+            digest = self._digest(python, pins)
             same = [other for other in complete if (self.releases.marker(other) or {}).get("digest") == digest]
             sound = [other for other in same if self._is_sound(other, pins)]
             broken = [other for other in same if other not in sound]
@@ -209,9 +209,27 @@ class _Stack:
             "installed": versions,
             "installer": None,
             "compiled": not build and self._is_compiled(t.cast(str, name)),
+            "fits": python.path if python and name == current else self._fitting(current),
             "diff": {"before": before, "after": self._shown(versions, version) if changed else before},
         }
         return _Plan(name, build, current, digest, doomed, result)
+
+    def _digest(self, python: Interpreter, pins: dict[str, requirements.Pin]) -> str:
+        return hashlib.sha256("\n".join([self.params["dest"], *python, requirements.rendered(pins)]).encode()).hexdigest()
+
+    def _fitting(self, current: str | None) -> str | None:
+        """The interpreter with which the current release would be right as it is, whether or not that is there at the moment."""
+        marker = (self.releases.marker(current) if current else None) or {}
+        site_packages = requirements.site_packages_of(self.releases.link)
+        if site_packages is None or not (marker.get("python") and marker.get("version")):
+            return None
+        made_with = Interpreter(marker["python"], marker["version"])
+        try:
+            pins = requirements.parse_lock(self.params["lock"], requirements.marker_environment(made_with.version))
+        except Problem:
+            return None
+        same = self._digest(made_with, pins) == marker.get("digest") and requirements.equals(pins, requirements.installed(site_packages))
+        return made_with.path if same else None
 
     def _is_sound(self, name: str, pins: dict[str, requirements.Pin]) -> bool:
         """Whether a complete release still has its interpreter and exactly the pinned distributions."""

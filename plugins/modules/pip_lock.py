@@ -213,6 +213,13 @@ compiled:
   returned: O(state=present)
   type: bool
   sample: true
+fits:
+  description:
+    - The interpreter, without links, with which the environment that was current before would equal O(lock) as it is; null when there is none.
+    - It need not be there, so that in check mode it tells whether an interpreter that is yet to come changes the environment.
+  returned: O(state=present)
+  type: str
+  sample: /opt/sparkflows/python/releases/3.7.9/bin/python3.7
 """
 
 import os

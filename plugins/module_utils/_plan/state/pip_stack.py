@@ -24,6 +24,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._difference
     replaces,
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import python
 
 # Installed sizes were measured on x86_64: the stack takes 870 to 950 MB, its download and the switch from an old release as
 # much again; a JDK 105 to 200 MB, CPython 60 to 130 MB.
@@ -121,10 +122,13 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
             return of_prediction("pip_stack", "removed", prefix, reading, "pip_stack")
         before = _pins(seen, "before")
         return [Difference("pip_stack", "removed", prefix, _counted(before) if before else "there", "removed")]
-    moved = _interpreter_moves(settings, ahead)
     if seen["error"]:
         # Without the role python ahead this is a finding. With it the plan is made anew when the interpreter is there.
         return [Difference("pip_stack", "", prefix, "can't be told", "decided when the interpreter is there", seen["error"])]
+    moved = _interpreter_moves(settings, ahead)
+    if moved and seen["fits"] and seen["fits"] == _expected(settings, reading):
+        # It comes back to where it was.
+        return []
     if seen["changed"] or moved:
         return _changed(prefix, seen, moved)
     if not seen["compiled"]:
@@ -133,10 +137,19 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
 
 
 def _interpreter_moves(settings: Settings, ahead: Ahead) -> bool:
-    """Whether the role C(python) is going to bring another interpreter than the one that the environment was made with."""
+    """Whether the role C(python) is going to bring the interpreter of the environment."""
     prefix = settings.get("python_prefix")
     ours = prefix is None or settings["pip_stack_python"].startswith(prefix + "/")
     return ours and replaces(ahead, "python")
+
+
+def _expected(settings: Settings, reading: Reading) -> t.Optional[str]:
+    """The interpreter, without links, that the role C(python) leaves behind; None where its settings are not known."""
+    if "python_prefix" not in settings:
+        return None
+    path = python.executable(settings)
+    leads_to = reading["files"][path].get("leads_to")
+    return str(leads_to[-1]) if leads_to else path
 
 
 def _pins(seen: t.Mapping[str, t.Any], side: str) -> dict[str, str]:

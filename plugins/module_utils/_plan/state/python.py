@@ -95,11 +95,12 @@ def _home(settings: Settings) -> str:
         return "%s/releases/%s" % (settings["python_prefix"], settings["python_release"])
     if settings["python_provider"] == "source":
         return _built(settings)
-    executable: str = settings["python_%s_executable" % settings["python_provider"]]
-    return executable[: -len("/bin/python3.7")] or "/"
+    path: str = settings["python_%s_executable" % settings["python_provider"]]
+    return path[: -len("/bin/python3.7")] or "/"
 
 
-def _executable(settings: Settings) -> str:
+def executable(settings: Settings) -> str:
+    """The interpreter itself, to which the link leads."""
     return _home(settings).rstrip("/") + "/bin/python3.7"
 
 
@@ -110,9 +111,9 @@ def questions(settings: Settings) -> Questions:
         prediction = {"name": "python", "module": "archive_release", "options": {"dest": prefix, "state": "absent"}}
         return {"in_use": [prefix], "files": [{"path": prefix + "/built"}], "predictions": [prediction]}
     shared = {"dest": prefix, "keep": settings["python_keep"]}
-    asked: Questions = {"paths": [prefix], "files": [{"path": _executable(settings)}], "predictions": []}
+    asked: Questions = {"paths": [prefix], "files": [{"path": executable(settings)}], "predictions": []}
     if provider == "archive":
-        asked["packages"] = [{"name": name, "unless": _executable(settings)} for name in _archive_packages(settings)]
+        asked["packages"] = [{"name": name, "unless": executable(settings)} for name in _archive_packages(settings)]
         for architecture in checks.ARCHITECTURES:
             src, sha256, root = _archive(settings, architecture)
             release = {"release": settings["python_release"], "src": src, "sha256": sha256, "root": root, "remote_src": settings["python_archive_remote_src"]}
@@ -123,9 +124,9 @@ def questions(settings: Settings) -> Questions:
     options = {**shared, "home": _home(settings)}
     asked["predictions"] = [{"name": "python", "module": "archive_release", "options": {**options, "verify": VERIFY}}]
     if provider == "package":
-        asked["packages"] = [{"name": settings["python_package"], "unless": _executable(settings)}]
+        asked["packages"] = [{"name": settings["python_package"], "unless": executable(settings)}]
     if provider == "source":
-        asked["packages"] = packages.by_distribution(BUILD_PACKAGES, _executable(settings))
+        asked["packages"] = packages.by_distribution(BUILD_PACKAGES, executable(settings))
         asked["files"] += [{"path": _built(settings) + "/.built.json", "text": True}, {"path": _built(settings) + "-source"}]
     if provider != "preinstalled":
         # One that is yet to come does not answer, and the link is judged all the same.
@@ -151,7 +152,7 @@ def findings(settings: Settings, reading: Reading) -> list[str]:
                 "publisher names." % (settings["python_release"], reading["architecture"])
             )
     if settings["python_provider"] == "preinstalled":
-        found += checks.present(reading, {"python_preinstalled_executable": _executable(settings)}) or checks.foreseen(reading, "python")
+        found += checks.present(reading, {"python_preinstalled_executable": executable(settings)}) or checks.foreseen(reading, "python")
         return found
     # One that a package or a build is yet to bring need not answer.
     return found + checks.foreseen(reading, "python" if settings["python_provider"] == "archive" else "python_link")
@@ -208,7 +209,7 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
         needed = provider == "archive" and not _answers(reading) and bool(found)
     else:
         found, needed = [], not _answers(reading)
-        there = reading["files"][_executable(settings)]["exists"]
+        there = reading["files"][executable(settings)]["exists"]
         error = reading["predictions"]["python"]["error"] if there else ""
         if provider == "source":
             needed = needed or not _is_marked(settings, reading)
@@ -219,10 +220,10 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
                 found.append(Difference("python", "tidied", _built(settings) + "-source", "left by a build", "removed"))
         elif needed:
             # Without another word where the link is right: the package may bring it, and trying it says so.
-            found.append(Difference("python", "release", _executable(settings), "does not work" if there else "missing", "tried", error or ""))
+            found.append(Difference("python", "release", executable(settings), "does not work" if there else "missing", "tried", error or ""))
         found += of_release("python", prefix, reading, "python_link")
     if needed:
-        found = of_packages("python", _packages(settings, reading), reading, not reading["files"][_executable(settings)]["exists"]) + found
+        found = of_packages("python", _packages(settings, reading), reading, not reading["files"][executable(settings)]["exists"]) + found
     return found
 
 

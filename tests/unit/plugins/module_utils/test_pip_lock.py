@@ -207,6 +207,21 @@ def test_programs_run_from_the_link(make, make_wheel):
     assert subprocess.run([make.dest / "current" / "bin" / "tool"], capture_output=True, text=True, check=True).stdout == result["path"] + "\n"
 
 
+def test_an_interpreter_that_is_gone_for_a_while(make, tmp_path):
+    """The environment is known to fit the interpreter that it was made with, unless the lock or what is installed differs."""
+    link = tmp_path / "python"
+    link.symlink_to(PYTHON)
+    lock = make.lock(alpha="1.0")
+    done = make(lock=lock, python=str(link))
+    assert done["fits"] is None
+    link.unlink()
+    seen = make(check=True, lock=lock, python=str(link))
+    assert (seen["changed"], seen["path"], seen["fits"]) == (True, None, os.path.realpath(PYTHON))
+    assert make(check=True, lock=make.lock(alpha="1.1"), python=str(link))["fits"] is None
+    next((make.dest / "current" / "lib").glob("python*/site-packages/alpha-1.0.dist-info")).rename(tmp_path / "away")
+    assert make(check=True, lock=lock, python=str(link))["fits"] is None
+
+
 @pytest.mark.parametrize("compile_", ["foreground", "background"])
 def test_compile(make, monkeypatch, compile_):
     monkeypatch.setattr(os.path, "isdir", lambda path, real=os.path.isdir: path != "/run/systemd/system" and real(path))

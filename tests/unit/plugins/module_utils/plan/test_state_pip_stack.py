@@ -15,10 +15,10 @@ from tests.unit.plugins.module_utils.plan.readings import prediction, reading, s
 PREFIX = "/opt/sparkflows/stack"
 PRESENT, ABSENT = settings("pip_stack"), settings("pip_stack", pip_stack_state="absent")
 PINS = {"python": "3.7.9", "click": "8.1.3", "flask": "2.2.4", "mlflow": "1.30.1", "numpy": "1.21.6", "pandas": "1.3.5", "scipy": "1.7.3"}
-MISSING = {"path": None, "previous": None, "compiled": False}
+MISSING = {"path": None, "previous": None, "compiled": False, "fits": None}
 #: The release that is in use, and one that would take its place.
-SAME = {"path": PREFIX + "/releases/a", "previous": None, "compiled": True}
-NEXT = {"path": PREFIX + "/releases/b", "previous": "a", "compiled": False}
+SAME = {"path": PREFIX + "/releases/a", "previous": None, "compiled": True, "fits": "/opt/sparkflows/python/releases/3.7.9/bin/python3.7"}
+NEXT = {"path": PREFIX + "/releases/b", "previous": "a", "compiled": False, "fits": None}
 BROKEN = {"changed": True, "error": "/opt/py/bin/python3.7 is CPython 3.9.2, but CPython 3.7 is needed."}
 
 
@@ -70,6 +70,23 @@ def test_another_interpreter_makes_the_environment_anew(step: str) -> None:
     assert told(STATE, PRESENT, {"python": ["surplus", "tidied"]}, predictions=predictions) == []
     elsewhere = {**PRESENT, "python_prefix": "/opt/sparkflows/python", "pip_stack_python": "/opt/py/bin/python3.7"}
     assert told(STATE, elsewhere, {"python": [step]}, predictions=predictions) == []
+
+
+@pytest.mark.parametrize(
+    ("release", "leads_to", "step"),
+    [
+        ("3.7.9", [], None),
+        ("3.7.9", ["/srv/python/releases/3.7.9/bin/python3.7"], "environment"),
+        ("3.7.17", [], "environment"),
+    ],
+)
+def test_an_interpreter_that_comes_back_to_where_it_was(release: str, leads_to: list[str], step: str | None) -> None:
+    """Its link or its release is gone, so that nothing of it can be asked."""
+    wanted = {**PRESENT, **settings("python", python_release=release)}
+    seen = prediction(lines(), lines(python="3.7"), **{**SAME, "path": None, "previous": "a"})
+    files = {"/opt/sparkflows/python/releases/%s/bin/python3.7" % release: {"leads_to": leads_to}}
+    found = told(STATE, wanted, {"python": ["release"]}, predictions={"pip_stack": seen}, files=files)
+    assert [difference[0] for difference in found] == ([step] if step else [])
 
 
 def test_an_interpreter_that_is_yet_to_come() -> None:
