@@ -5,25 +5,11 @@
 
 from __future__ import annotations
 
+from foretold import tasks
 from testinfra.host import Host
 
 # The folders that several roles share stay, empty.
 PLACES = ("/opt/sparkflows/*", "/etc/sparkflows-mlops/*", "/var/lib/mlflow-server", "/var/lib/mlops-agent", "/var/cache/mlops-models")
-
-
-# A unit that is not there yet can't be restarted in check mode, which says so by a task of its own.
-FORETOLD = {
-    "sparkflows.mlops.mlflow_server : Start | Say that the service would be started": "sparkflows.mlops.mlflow_server : Start | Restart the service",
-    "sparkflows.mlops.mlops_agent : Start | Say that the agent would be started": "sparkflows.mlops.mlops_agent : Start | Restart the agent",
-    "sparkflows.mlops.mlops_agent : Deploy | Say that the models would be declared": "sparkflows.mlops.mlops_agent : Deploy | Declare the models",
-}
-# Two roles share this folder; in check mode the first did not make it for the second.
-SHARED = "sparkflows.mlops.mlops_agent : Configure | Create the folder of the configuration"
-
-
-def tasks(changed: list[tuple[str, str]]) -> set[tuple[str, str]]:
-    """The tasks that changed something, with their hosts, check mode's by the names that they have in a real run."""
-    return {(FORETOLD.get(task, task), host) for task, host in changed if task != SHARED}
 
 
 def test_life_of_a_host(operator, disk, host: Host) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import HOSTS
+from foretold import tasks
 from spoils import SPOILS, Spoil
 
 SEED = int(os.environ.get("TAMPERING_SEED", "1"))
@@ -56,6 +57,6 @@ def test_it_is_named_repaired_and_forgotten(operator: Any, tmp_path: Any, on: An
         assert all(row in seen or row["reason"] for row in rows[host]), (host, spoil.name, rows[host])
     foretold = operator.play("site", "--check").changed
     done = operator.play("site").changed
-    assert sorted(foretold) == sorted(done)
+    assert tasks(foretold) == tasks(done)
     assert {host for dummy, host in done} == set(spoilt)
     assert not any(planned(operator, tmp_path).values())
