@@ -28,6 +28,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._files import (
     digest_of,
     free_bytes,
     megabytes,
+    moved,
     need_space,
     remove,
 )
@@ -309,7 +310,8 @@ def _install(releases: Releases, params: dict[str, t.Any], owner: tuple[int, int
             if releases.current() == params["release"]:
                 # Its time tells a later run that services may still use the old content, even if this one ends here.
                 releases.switch(os.path.join("releases", params["release"]))
-            os.rename(path, replaced)
+            if not moved(path, replaced):
+                remove(path)
         os.rename(folder, path)
         # Some programs, such as one with its own program loader, run at their final place only. Without a marker it is incomplete.
         try:

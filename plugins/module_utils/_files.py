@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -82,6 +83,17 @@ def link_atomic(target: str, path: str) -> None:
         shutil.rmtree(folder)
 
 
+def moved(folder: str, target: str) -> bool:
+    """Rename a folder on one file system; False where that can't be done because an overlay has it from a layer below (EXDEV)."""
+    try:
+        os.rename(folder, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return False
+    return True
+
+
 def remove(path: str) -> None:
     """Remove a file, link or tree. A tree is renamed first, so a half removed one cannot pass for a whole one."""
     if os.path.islink(path) or not os.path.isdir(path):
@@ -91,7 +103,11 @@ def remove(path: str) -> None:
     doomed = path
     if not os.path.basename(path).startswith(_SCRATCH):
         doomed = tempfile.mkdtemp(prefix=_SCRATCH, dir=os.path.dirname(path))
-        os.rename(path, doomed)
+        if not moved(path, doomed):
+            os.rmdir(doomed)
+            doomed = path
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(path, MARKER))
     try:
         shutil.rmtree(doomed)
     except (OSError, RecursionError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -168,6 +169,24 @@ def test_what_is_not_as_it_should_be_leaves_current_alone(tmp_path, make, script
 def test_verify_names_a_missing_program(tmp_path, make):
     with pytest.raises(Problem, match="is not a JDK 1.8: it has no bin/java"):
         make(verify={**VERIFY, "argv": ["bin/java"]}, **make_archive(tmp_path / "a.tar.gz"))
+
+
+def test_a_release_of_an_images_layer_is_replaced(tmp_path, make, monkeypatch):
+    make(**make_archive(tmp_path / "one.tar.gz"))
+    (make.dest / "releases" / "1.0" / "README").write_text("spoilt")
+    rename = os.rename
+
+    def of_an_overlay(source, target):
+        """As overlayfs answers for a folder that is in a layer below."""
+        if str(source).endswith("releases/1.0"):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", of_an_overlay)
+    assert make(**make_archive(tmp_path / "two.tar.gz", version='version "1.8.1"'))["changed"]
+    assert (make.dest / "current" / "README").read_text() == 'version "1.8.1"'
+    assert make(state="absent")["changed"]
+    assert not make.dest.exists()
 
 
 def test_a_damaged_release_is_unpacked_anew(tmp_path, make):
