@@ -15,13 +15,15 @@ import stat
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _agent as agent
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _mlflow as mlflow
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 
-#: Options of this question: the agent's address and token, where it keeps its deployments, stages of which to find out what is
+#: Options of this question: the agent's address, token and systemd unit, where it keeps its deployments, stages of which to find out what is
 #: in them (``models:/NAME/STAGE``), and the tracking server that knows.
 ARGUMENT_SPEC: dict[str, t.Any] = dict(
     agent.agent_argument_spec(),
+    unit={"type": "str", "required": True},
     store={"type": "path", "required": True},
     stages={"type": "list", "elements": "str", "default": []},
     tracking_uri={"type": "str"},
@@ -34,6 +36,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = dict(
 _TOLD = ("name", *agent.DECLARED, "resolved_uri", "state", "message")
 #: The agent's range of ports holds fewer, and its requests are smaller.
 _MOST_FILES, _MOST_BYTES = 4096, 2 * 1024 * 1024
+_UNIT_SECONDS = 30
 
 
 def read(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -45,12 +48,22 @@ def read(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """
     result = {"changed": False, "unmanaged": {}, "source": "agent", "silence": None, "stages": _stages(params)}
     try:
+        if not _runs(params["unit"]):
+            # A question to its socket would start it.
+            raise ClientError("%s does not run." % params["unit"])
         answer = agent.Deployments(agent.agent_client(params)).served(retries=0)
         result["served"] = {seen["name"]: {key: seen.get(key) for key in _TOLD} for seen in answer["deployments"]}
         result["unmanaged"] = {seen["name"]: seen["message"] for seen in answer["unmanaged"]}
     except ClientError as error:
         result.update(source="disk", silence=str(error), served=stored(params["store"]))
     return result
+
+
+def _runs(unit: str) -> bool:
+    try:
+        return commands.run(["systemctl", "is-active", "--quiet", unit], timeout=_UNIT_SECONDS)[0] == 0
+    except (OSError, commands.TooSlow):
+        return False
 
 
 def stored(folder: str) -> dict[str, dict[str, t.Any]]:

@@ -79,6 +79,9 @@ _UNIT_PROPERTIES = (
 def read(params: dict[str, t.Any]) -> dict[str, t.Any]:
     """The facts that the module `mlflow_host_info` documents. Raises `Problem` for a lock that cannot be read."""
     python = python_facts(params["python"]) if params["python"] else None
+    # A question to a socket would start the service behind it.
+    asleep = {unit for unit, facts in units([entry["unit"] for entry in params["urls"] if entry.get("unit")]).items() if facts["active_state"] != "active"}
+    unasked = {entry["url"]: {"status": None, "error": "%s does not run." % entry["unit"]} for entry in params["urls"] if entry.get("unit") in asleep}
     return {
         "os": os_facts(),
         "architecture": os.uname().machine,
@@ -102,7 +105,7 @@ def read(params: dict[str, t.Any]) -> dict[str, t.Any]:
         "databases": {wanted["name"]: database_facts(wanted) for wanted in params["databases"]},
         "in_use": in_use(params["in_use"]) if params["in_use"] else {},
         "commands": {name: shutil.which(name, path=commands.PATH) for name in params["commands"]},
-        "urls": url_answers(params["urls"]),
+        "urls": {**url_answers([entry for entry in params["urls"] if entry["url"] not in unasked]), **unasked},
         "predictions": _predictions.predictions(params["predictions"], os_facts(), os.uname().machine),
     }
 

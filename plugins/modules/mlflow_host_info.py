@@ -210,6 +210,11 @@ options:
         description: The address.
         type: str
         required: true
+      unit:
+        description:
+          - A systemd unit that answers there. While it does not run, the URL is not asked, as a question to its socket would start it, and
+            the error says so.
+        type: str
       timeout:
         description: How many seconds one try may take, however slowly the answer comes.
         type: int
@@ -515,7 +520,8 @@ def main():
             "in_use": paths,
             "urls": entries(
                 {
-                    "url": wanted_text, "timeout": {"type": "int", "default": 5}, "wait": {"type": "int", "default": 0}, "ca_path": {"type": "path"},
+                    "url": wanted_text, "unit": text,
+                    "timeout": {"type": "int", "default": 5}, "wait": {"type": "int", "default": 0}, "ca_path": {"type": "path"},
                     "validate_certs": {"type": "bool", "default": True}, "certificate": {"type": "path"}, "username": text, "password": secret,
                 }
             ),

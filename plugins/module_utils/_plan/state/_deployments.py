@@ -21,11 +21,11 @@ STEP = "deployments"
 Entry = t.Mapping[str, t.Any]
 
 
-def question(settings: Settings, agent_url: str, store: str) -> list[dict[str, t.Any]]:
+def question(settings: Settings, agent_url: str, unit: str, store: str) -> list[dict[str, t.Any]]:
     """The prediction that tells what is served; none for settings that came without their secrets, which nobody can ask with."""
     if not settings.get("mlops_agent_token"):
         return []
-    options = {"agent_url": agent_url, "validate_certs": False, "use_proxy": False, "timeout": 10, "store": store}
+    options = {"agent_url": agent_url, "validate_certs": False, "use_proxy": False, "timeout": 10, "unit": unit, "store": store}
     stages = sorted({entry["model_uri"] for entry in rules.served(settings) if agent.names_stage(entry["model_uri"])})
     secrets = {"agent_token": str(settings["mlops_agent_token"])}
     if stages and settings["mlops_agent_tracking_uri"]:

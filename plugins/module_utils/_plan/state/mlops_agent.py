@@ -134,13 +134,13 @@ def questions(settings: Settings) -> Questions:
         "users": [_USER],
         "groups": [_USER],
         "paths": [_STATE_DIRECTORY, _CACHE_DIRECTORY],
-        "urls": [{"url": _health_url(settings), "validate_certs": False}] if _health_url(settings) else [],
+        "urls": [{"url": _health_url(settings), "unit": _UNIT, "validate_certs": False}] if _health_url(settings) else [],
         "predictions": [{"name": _ROLE, "module": "archive_release", "options": _code(settings)}],
     }
     if rules.builtin(settings):
         looked_at += [stack + "/bin/mlflow", _FORMER_HELPER]
-        asked["predictions"] += deployments.question(settings, _url(settings), _STATE_DIRECTORY + "/deployments")
-        asked["urls"].append({"url": _url(settings, path=_TRACKING_SEEN), "validate_certs": False})
+        asked["predictions"] += deployments.question(settings, _url(settings), _UNIT, _STATE_DIRECTORY + "/deployments")
+        asked["urls"].append({"url": _url(settings, path=_TRACKING_SEEN), "unit": _UNIT, "validate_certs": False})
         if settings["mlops_agent_tracking_uri"]:  # where a playbook fills it in, it may be unknown yet
             asked["urls"].append({"url": _tracking_health_url(settings), "ca_path": settings["mlops_agent_ca_bundle"] or None})
     else:

@@ -20,12 +20,16 @@ CHURN = {"name": "churn", "model_uri": "models:/churn/3", "resolved_uri": "model
 LATEST = "/api/2.0/mlflow/registered-models/get-latest-versions"
 
 
+@pytest.fixture(autouse=True)
+def running(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unit of the agent, for which this machine needs no systemd."""
+    monkeypatch.setattr(agent_reading, "_runs", lambda unit: unit == "mlops-agent.service")
+
+
 def read(memory_agent: t.Any, store: Path, **options: t.Any) -> dict[str, t.Any]:
     """The answer to the question, asked as the reading of a host asks it."""
-    question = {
-        "name": "served", "module": "mlops_deployments", "options": {"agent_url": memory_agent.url, "store": str(store), "timeout": 5, **options},
-        "secrets": {"agent_token": memory_agent.token},
-    }  # fmt: skip
+    given = {"agent_url": memory_agent.url, "unit": "mlops-agent.service", "store": str(store), "timeout": 5, **options}
+    question = {"name": "served", "module": "mlops_deployments", "options": given, "secrets": {"agent_token": memory_agent.token}}
     return _predictions.predictions([question], {"family": "Debian", "distribution": "Debian"}, "x86_64")["served"]
 
 
@@ -63,6 +67,13 @@ def test_its_folder_tells_while_it_does_not(memory_agent: t.Any, tmp_path: Path,
     assert answer["source"] == "disk" and answer["silence"]
     assert answer["served"]["churn"] == {**CHURN, "state": "unknown", "message": ""}
     assert answer["served"]["going"]["state"] == "stopping"
+
+
+def test_an_agent_that_does_not_run_is_not_started_by_a_question_to_its_socket(memory_agent: t.Any, tmp_path: Path) -> None:
+    stored(tmp_path / "deployments", "churn")
+    answer = read(memory_agent, tmp_path / "deployments", unit="stopped.service")
+    assert (answer["source"], answer["silence"], list(answer["served"])) == ("disk", "stopped.service does not run.", ["churn"])
+    assert memory_agent.server.requests == []
 
 
 def test_nothing_in_its_folder_is_believed_or_waited_for(tmp_path: Path) -> None:

@@ -323,6 +323,13 @@ def test_an_answer_is_waited_for(http_server):
     assert http_server.count("GET") == 3
 
 
+def test_a_unit_that_does_not_run_is_not_started_by_a_question_to_its_socket(http_server):
+    url = {"url": http_server.url + "/health", "timeout": 5, "ca_path": None, "validate_certs": True}
+    assert read(urls=[dict(url, unit="no-such.service")])["urls"] == {url["url"]: {"status": None, "error": "no-such.service does not run."}}
+    assert http_server.requests == []
+    assert read(urls=[url])["urls"][url["url"]]["status"] == 404
+
+
 def test_urls(http_server):
     both = threading.Barrier(2, timeout=10)
     http_server.route("GET", "/slow1", lambda request: both.wait() and b"" or b"")
