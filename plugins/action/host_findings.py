@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
             return dict(result, failed=True, msg="\n".join(problems))
         settings = dict(inventory.settings, mlflow_release=host_reading.mlflow_release(inventory.settings.get("pip_stack_lock")))
         try:
-            reading, unread = host_reading.read(self, hosts.questions(roles, settings, host_reading.packages()), task_vars)
+            reading, unread = host_reading.read(self, hosts.questions(roles, settings), task_vars)
         except host_reading.Unreachable as unreachable:
             return unreachable.result
         result["changed"] = False

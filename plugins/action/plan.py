@@ -48,7 +48,7 @@ class ActionModule(ActionBase):
         )
         planned = hosts.Planned(roles, settings, variables.fill_in, self._ahead(task_vars))
         try:
-            reading, unread = host_reading.read(self, planned.questions(host_reading.packages()), task_vars)
+            reading, unread = host_reading.read(self, planned.questions(), task_vars)
         except host_reading.Unreachable as unreachable:
             return unreachable.result
         if unread:

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 import typing as t
 
@@ -70,6 +71,12 @@ def write_atomic(path: str, text: str, mode: int = 0o644, owner: tuple[int, int]
     except BaseException:
         os.unlink(scratch)
         raise
+
+
+def as_written(path: str, mode: int = 0o644) -> bool:
+    """Whether a file belongs to whom this process runs as and to its group, and is open to others as `mode` says; `write_atomic` makes it so."""
+    status = os.lstat(path)
+    return (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (os.geteuid(), os.getegid(), mode)
 
 
 def link_atomic(target: str, path: str) -> None:

@@ -18,6 +18,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils import _archive_r
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _login_file as login_file
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _packages as packages
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _pip_lock as pip_lock
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_options as scorer_options
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _change as firewall
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
@@ -36,6 +37,13 @@ def _ignore(_warning: str) -> None:
     """What a module would warn of it says when it runs."""
 
 
+def _scorer_services(options: Options) -> dict[str, t.Any]:
+    # Takes a while to load, and most hosts have no scorers.
+    from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer as scorer
+
+    return scorer.run(options, True)
+
+
 _MODULES = {
     "archive_release": _Module(archive_release.ARGUMENT_SPEC, lambda options: archive_release.run(options, check_mode=True)),
     "pip_lock": _Module(pip_lock.ARGUMENT_SPEC, lambda options: pip_lock.run(options, True, os.environ, _ignore)),
@@ -45,6 +53,7 @@ _MODULES = {
     "mlops_deployment": _Module(agent.ARGUMENT_SPEC, lambda options: agent.run(options, agent.Deployments(agent.agent_client(options)), True)),
     # Not a module: one look at all that an agent serves.
     "mlops_deployments": _Module(agent_reading.ARGUMENT_SPEC, agent_reading.read),
+    "scorer_services": _Module(scorer_options.ARGUMENT_SPEC, _scorer_services),
 }
 
 

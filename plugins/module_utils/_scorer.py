@@ -21,37 +21,29 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import secrets
 import socket
 import time
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_models as models
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_options as options
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _scoring as scoring
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_info as sparkflows_info
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._docker import Docker, DockerError, Reference, parse_reference, read_archive
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import make_folder, remove, write_atomic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._docker import Docker, DockerError, parse_reference
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import make_folder, remove
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, ClientError, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer_images import CERTIFICATES, Image, Images, fitting_release
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer_known import Difference, State, label, settings_that_differ
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer_proxy import Front, Proxy
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
 
 LABEL = "sparkflows-mlops.scorer"
-CERTIFICATES = "/etc/docker/certs.d"
 _SPEC, _BACKEND = LABEL + ".settings", LABEL + ".backend"
 _LATER = "known after it was fetched"
+_ENGINE = "docker.service"
 # What a container is made of; a difference in one of them makes a new container. Port and probe are not part of it.
 _SETTINGS = ("container_port", "model_mount", "environment", "command", "user", "memory_mb", "cpus", "pids", "tmpfs", "health_command")
-
-
-class Image(t.NamedTuple):
-    """An image that is pinned. ``id`` is ``None`` where it still has to be fetched, ``digest`` where even that is unknown."""
-
-    digest: t.Optional[str]
-    id: t.Optional[str]
-    fetched: bool
 
 
 class Wanted(t.NamedTuple):
@@ -110,50 +102,20 @@ def _secret(params: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:
     return (params["secret_environment"] or {}).get(name) or {}
 
 
-def release_fits(image: str, release: str, pattern: str) -> bool:
-    """Whether the tag of an image is one for this release of Sparkflows."""
-    try:
-        return bool(re.search(pattern.replace("{release}", re.escape(release)), parse_reference(image).tag))
-    except re.error as error:
-        raise ClientError("release_pattern is no regular expression: %s" % sentence(str(error))) from None
-
-
-class _State:
-    """What is remembered between runs: which digest each image is pinned to, and which container serves."""
-
-    def __init__(self, directory: str) -> None:
-        self._path = os.path.join(directory, "state.json")
-        try:
-            with open(self._path, encoding="utf-8") as file:
-                known = json.load(file)
-        except FileNotFoundError:
-            known = {}
-        except ValueError:
-            raise ClientError("%s is damaged. Move it away: containers that serve are then replaced without an interruption." % self._path) from None
-        self.pins: dict[str, dict[str, str]] = known.get("images") or {}
-        self.active: dict[str, dict[str, t.Any]] = known.get("services") or {}
-        self.salt: str = known.get("salt") or secrets.token_hex(16)
-
-    def save(self) -> None:
-        known = {"images": self.pins, "services": self.active, "salt": self.salt}
-        write_atomic(self._path, json.dumps(known, indent=2, sort_keys=True) + "\n", 0o600)
-
-
 class _Run:
     def __init__(self, params: dict[str, t.Any], check_mode: bool) -> None:
         self.params, self.check_mode = params, check_mode
-        self.login = {"username": params["registry_username"], "password": params["registry_password"]} if params["registry_username"] else {}
         hidden = [params["registry_password"]] + [str(value) for name in params["secret_environment"] or {} for value in _secret(params, name).values()]
         self.docker = Docker(params["docker_socket"], [secret for secret in hidden if secret])
         self.proxy = Proxy(params["listen_address"], params["request_timeout"])
-        self.state = _State(params["directory"])
+        self.state = State(params["directory"])
         self.before = self._shown(self.state.active)
-        self.moved: list[dict[str, str]] = []
         self.notes: list[str] = []
         self.actions: dict[str, str] = {}
-        self.changed = False
-        # On a host without an engine a check can only say that everything would come.
-        self.blind = check_mode and not self.docker.there()
+        self.differences: list[Difference] = []
+        # Without an engine a check can only say that everything would come. One that is stopped starts when it is asked, so it is not.
+        self.blind = check_mode and (not self.docker.there() or _stopped(_ENGINE))
+        self.images = Images(params, self.docker, self.state.pins, check_mode, self.blind)
         self.former_images = {pin["image"] for pin in self.state.pins.values()}
         # What a run that was interrupted has left behind.
         self.leftovers: list[dict[str, t.Any]] = []
@@ -163,16 +125,20 @@ class _Run:
     def _shown(active: t.Mapping[str, t.Mapping[str, t.Any]]) -> dict[str, t.Any]:
         return {name: dict(known["shown"], port=known["port"], score_path=known["score_path"]) for name, known in active.items()}
 
+    def _differs(self, *words: str) -> None:
+        self.differences.append(Difference(*words))
+
     def result(self) -> dict[str, t.Any]:
         if self.params["state"] == "absent":
             return self._absent()
-        release = self._release()
+        release = fitting_release(self.params)
         if not self.blind:
             serving = {known["container"] for known in self.state.active.values()}
             self.leftovers = [each for each in self.docker.containers(LABEL) if each["Id"] not in serving]
         self.unused_models = models.surplus(self.params, {service["name"] for service in self.params["services"]})
-        self._certificates()
-        images = {key: self._image(*key) for key in sorted({(each["image"], each["image_archive"] or "") for each in self.params["services"]})}
+        self._look_around()
+        self.differences += self.images.trust(self.params["services"])
+        images = {key: self.images.pinned(*key) for key in sorted({(each["image"], each["image_archive"] or "") for each in self.params["services"]})}
         wanted = [self._wanted(service, images[(service["image"], service["image_archive"] or "")]) for service in self.params["services"]]
         if not self.check_mode:
             self.state.save()
@@ -181,7 +147,8 @@ class _Run:
         self._finish(wanted)
         after = {want.name: dict(want.shown, **want.front) for want in wanted}
         return {
-            "changed": self.changed,
+            "changed": bool(self.differences),
+            "differences": [difference._asdict() for difference in self.differences],
             "release": release,
             "services": [
                 {
@@ -196,96 +163,25 @@ class _Run:
                 for want in wanted
             ],
             "removed": [name for name, action in sorted(self.actions.items()) if action == "removed"],
-            "moved": self.moved,
-            "notes": self.notes,
+            "moved": self.images.moved,
+            "notes": self.images.notes + self.notes,
             "diff": {"before": _text(self.before), "after": _text(after)},
         }
 
-    # The release guard
-
-    def _release(self) -> t.Optional[str]:
-        """The release of Sparkflows that the images have to fit, ``None`` when the guard is off."""
-        if not self.params["release_check"]:
-            return None
-        release = self.params["sparkflows_release"]
-        if not release and self.params["sparkflows_url"]:
-            release = sparkflows_info.find_version(sparkflows_info.read_release(Sparkflows(self.params), True), self.params["version_key"])
-        if not release:
-            raise ClientError(
-                "The release of Sparkflows is not known, so that nothing tells whether the scorer image fits it. Give sparkflows_url with a login,"
-                " version_key if the server tells it under another name, or sparkflows_release; or turn release_check off."
-            )
-        for service in self.params["services"]:
-            if not release_fits(service["image"], release, self.params["release_pattern"]):
-                tag = parse_reference(service["image"]).tag or "no tag"
-                raise ClientError(
-                    "The scorer %s would run the image %s of release %s, but Sparkflows has the release %s. Take the image of that release,"
-                    " or correct release_pattern, which is %s." % (service["name"], service["image"], tag, release, self.params["release_pattern"])
-                )
-        return str(release)
-
-    # Images
-
-    def _certificates(self) -> None:
-        """Let the engine trust the CA of the registries, see https://docs.docker.com/engine/security/certificates/"""
-        text = self.params["registry_ca"]
-        if not text:
-            return
-        for registry in sorted({parse_reference(each["image"]).registry for each in self.params["services"]} - {""}):
-            path = os.path.join(CERTIFICATES, registry, "ca.crt")
-            with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
-                if file.read() == text:
-                    continue
-            self.changed = True
-            if not self.check_mode:
-                make_folder(os.path.dirname(path))
-                write_atomic(path, text)
-
-    def _image(self, text: str, archive: str) -> Image:
-        reference, pin = parse_reference(text), self.state.pins.get(text)
-        local = None if self.blind or not pin else self.docker.image(pin["image"])
-        if self.blind and not archive:
-            return Image(reference.digest or None, None, True)
-        now = self._now(reference, archive, bool(local))
-        digest = now or (pin or {}).get("digest")
-        if pin and now and now != pin["digest"]:
-            self.moved.append({"image": text, "pinned": pin["digest"], "now": now})
-            if not self.params["follow_tag"]:
-                digest = pin["digest"]
-                self.notes.append("%s is another image now (%s). The pinned %s stays, as follow_tag is off." % (text, now, digest))
-                if not local and archive:
-                    raise ClientError("The pinned image %s of %s is gone, and %s holds another. Turn follow_tag on to take it." % (digest, text, archive))
-            else:
-                local = None
-        if local and pin:
-            return Image(digest, pin["image"], False)
-        found = None if self.blind else self.docker.image(str(digest) if archive else reference.pinned(str(digest)))
-        fetched = not found
-        if found:
-            image = str(found["Id"])
-        elif self.check_mode:
-            return Image(digest, None, True)
-        elif archive:
-            self.docker.load(archive, self.params["pull_timeout"])
-            image = str(digest)
-            if not self.docker.image(image):
-                raise ClientError("The engine loaded %s, but has no image %s, which the archive names." % (archive, image))
-        else:
-            image = self.docker.pull(reference, str(digest), self.login, self.params["pull_timeout"])
-        self.state.pins[text] = {"digest": str(digest), "image": image}
-        return Image(digest, image, fetched)
-
-    def _now(self, reference: Reference, archive: str, local: bool) -> t.Optional[str]:
-        """The digest that the image's name stands for now; ``None`` when that cannot be told, and need not be."""
-        if reference.digest:
-            return reference.digest
-        try:
-            return read_archive(archive).image if archive else self.docker.tag_digest(reference, self.login)
-        except ClientError as error:
-            if not local:
-                raise
-            self.notes.append("Whether the image is still what it was could not be told. %s" % error)
-            return None
+    def _look_around(self) -> None:
+        """Tell what is not as the scorers that serve now need it, whatever they are to become."""
+        if self.leftovers:
+            self._differs("containers that serve nothing", str(len(self.leftovers)), "removed", "A run was interrupted.")
+        unserved = [name for name in self.unused_models if name not in self.state.active]
+        if unserved:
+            self._differs("fetched models", "of %s" % ", ".join(unserved), "removed", "No scorer mounts them.")
+        if self.state.exposed():
+            self._differs("state.json", "belongs to or is open to others", "closed to others")
+        if self.state.active and not self.blind:
+            for what, before, after in self.proxy.differing(self._fronts()):
+                self._differs("the proxy: %s" % what, before, after)
+        elif not self.state.active and not self.params["services"] and self.proxy.present():
+            self._differs("the proxy", "present", "removed", "There is no scorer.")
 
     # Services
 
@@ -307,18 +203,25 @@ class _Run:
         known = self.state.active.get(want.name)
         found = None if self.blind or not known else self.docker.container(known["container"])
         action = "replaced" if known else "created"
-        if known and found and found["Config"]["Labels"].get(_SPEC) == want.spec:
-            if found["State"]["Running"]:
-                try:
-                    self._patiently(want, known["backend"], known["container"], 5)
-                    action = "unchanged"
-                except Unhealthy as error:
-                    self.notes.append("The scorer %s does not answer as it should: %s" % (want.name, error))
-            else:
-                action = "started"
+        if not known:
+            self._differs(want.name, "missing", "served at port %d" % want.service["port"])
+        elif self.blind:
+            self._differs(want.name, "can't be told", "served", "The docker engine does not run.")
+        elif not found:
+            self._differs(want.name, "its container is gone", "served")
+        elif found["Config"]["Labels"].get(_SPEC) != want.spec:
+            self.differences += settings_that_differ(want.name, known["shown"], want.shown)
+        elif not found["State"]["Running"]:
+            action = "started"
+            self._differs(want.name, "stopped", "started")
+        else:
+            try:
+                self._patiently(want, known["backend"], known["container"], 5)
+                action = "unchanged"
+            except Unhealthy as error:
+                self.notes.append("The scorer %s does not answer as it should: %s" % (want.name, error))
+                self._differs(want.name, "does not answer as it should", "replaced", str(error))
         self.actions[want.name] = action
-        if action != "unchanged":
-            self.changed = True
         if self.check_mode or action == "unchanged":
             return
         if action == "started" and known:
@@ -484,10 +387,12 @@ class _Run:
         doomed = {name: known for name, known in self.state.active.items() if name not in names}
         for name in doomed:
             self.actions[name] = "removed"
-        moved = any(dict(known, **names.get(name, {})) != known for name, known in self.state.active.items())
-        self.changed = self.changed or bool(doomed or moved or self.leftovers or self.unused_models)
+            self._differs(name, "served", "removed", "The inventory does not name it.")
+        for name, known in self.state.active.items():
+            for what, value in names.get(name, {}).items():
+                if known[what] != value:
+                    self._differs("%s: %s" % (name, label(what)), str(known[what]), str(value))
         if self.check_mode:
-            self.changed = self.changed or (not self.blind and self.proxy.differs(self._fronts()))
             return
         self.state.active = {name: dict(known, **names[name]) for name, known in self.state.active.items() if name in names}
         images = {service["image"] for service in self.params["services"]}
@@ -495,10 +400,8 @@ class _Run:
         self.state.save()
         if not self.state.active:
             if self.proxy.present():
-                self.changed = True
                 self.proxy.remove()
-        elif self.proxy.differs(self._fronts()):
-            self.changed = True
+        elif self.proxy.differing(self._fronts()):
             self.proxy.apply(self._fronts())
         for name, known in doomed.items():
             self._retire(name, known)
@@ -513,9 +416,12 @@ class _Run:
 
     def _absent(self) -> dict[str, t.Any]:
         directory = self.params["directory"]
-        listed = self.docker.containers(LABEL) if self.docker.there() else []
+        listed = self.docker.containers(LABEL) if self.docker.there() and not self.blind else []
+        for name in sorted({each["Labels"][LABEL] for each in listed} | set(self.state.active)):
+            self._differs(name, "served", "removed")
         files = [name for name in ("models", "state.json") if os.path.lexists(os.path.join(directory, name))]
-        self.changed = bool(listed or files or self.proxy.present())
+        for what in self.proxy.present() + [os.path.join(directory, name) for name in files]:
+            self._differs(what, "present", "removed")
         if not self.check_mode:
             self.proxy.remove()
             for each in listed:
@@ -528,7 +434,8 @@ class _Run:
                 with contextlib.suppress(OSError):
                     os.rmdir(os.path.join(CERTIFICATES, registry))
         removed = sorted(self.state.active)
-        return {"changed": self.changed, "services": [], "removed": removed, "moved": [], "notes": [], "release": None,
+        differences = [difference._asdict() for difference in self.differences]
+        return {"changed": bool(differences), "differences": differences, "services": [], "removed": removed, "moved": [], "notes": [], "release": None,
                 "diff": {"before": _text(self.before), "after": _text({})}}  # fmt: skip
 
 
@@ -565,6 +472,15 @@ def _free(address: str, port: int) -> bool:
 
 def _tail(text: str) -> str:
     return "The end of its log:\n%s" % text if text.strip() else "It printed nothing."
+
+
+def _stopped(unit: str) -> bool:
+    """Whether there is this unit of systemd, and it does not run."""
+    try:
+        output = commands.run(["systemctl", "show", "--property", "LoadState,ActiveState", unit])[1].split()
+    except (OSError, commands.TooSlow):
+        return False
+    return "LoadState=loaded" in output and ("ActiveState=inactive" in output or "ActiveState=failed" in output)
 
 
 def _text(services: t.Mapping[str, t.Any]) -> str:

@@ -16,6 +16,7 @@ import typing as t
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_models as models
 from ansible_collections.sparkflows.mlops.plugins.module_utils._docker import parse_reference
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import sparkflows_argument_spec
 
 MODEL = {
     "id": {"type": "int"},
@@ -55,6 +56,38 @@ SERVICE: dict[str, dict[str, t.Any]] = {
     "health_command": {"type": "list", "elements": "str", "default": []},
     "start_timeout": {"type": "int", "default": 120},
     "probe": {"type": "dict", "default": {}, "options": PROBE},
+}
+#: The options of the module C(scorer_services). Neither a given release nor a model from elsewhere needs Sparkflows.
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    **sparkflows_argument_spec(),
+    "sparkflows_url": {name: value for name, value in sparkflows_argument_spec()["sparkflows_url"].items() if name != "required"},
+    "services": {"type": "list", "elements": "dict", "default": [], "options": SERVICE},
+    "secret_environment": {"type": "dict", "no_log": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "directory": {"type": "path", "default": "/var/lib/sparkflows-mlops/scorer"},
+    "docker_socket": {"type": "path", "default": "/var/run/docker.sock"},
+    "listen_address": {"type": "str", "default": "127.0.0.1"},
+    "backend_port_first": {"type": "int", "default": 21000},
+    "backend_port_last": {"type": "int", "default": 21199},
+    "request_timeout": {"type": "int", "default": 120},
+    "drain_timeout": {"type": "int", "default": 300},
+    "stop_timeout": {"type": "int", "default": 10},
+    "registry_username": {"type": "str"},
+    "registry_password": {"type": "str", "no_log": True},
+    "registry_ca": {"type": "str"},
+    "pull_timeout": {"type": "int", "default": 600},
+    "follow_tag": {"type": "bool", "default": False},
+    "release_check": {"type": "bool", "default": True},
+    "sparkflows_release": {"type": "str"},
+    "version_key": {"type": "str", "default": "releaseVersion", "no_log": False},
+    "release_pattern": {"type": "str", "default": "(?<![0-9.]){release}(?![0-9])"},
+    "model_max_mb": {"type": "int", "default": 8000},
+    "model_file_type": {"type": "str", "default": "zipDownload"},
+    "model_ignore_metadata": {"type": "list", "elements": "str", "default": []},
+    "s3_access_key": {"type": "str", "no_log": False},
+    "s3_secret_key": {"type": "str", "no_log": True},
+    "s3_endpoint": {"type": "str"},
+    "s3_region": {"type": "str"},
 }
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,40}[a-z0-9])?\Z")

@@ -25,7 +25,7 @@ import time
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import make_folder, remove, write_atomic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import as_written, make_folder, remove, write_atomic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 
 UNIT = "scorer-proxy.service"
@@ -141,10 +141,22 @@ class Proxy:
         self._address = address
         self._timeout = timeout
 
-    def differs(self, fronts: t.Sequence[Front]) -> bool:
-        """Whether files or the running process are other than these services need."""
+    def differing(self, fronts: t.Sequence[Front]) -> list[tuple[str, str, str]]:
+        """What is not as these services need it, in files or in the running process: what, how it is, how it is to be."""
         text = configuration_text(fronts, self._address, self._timeout)
-        return _read(CONFIGURATION) != text or _read(UNIT_FILE) != unit_text() or not _enabled() or self._outdated(fronts, text)
+        found = []
+        for path, wanted in ((CONFIGURATION, text), (UNIT_FILE, unit_text())):
+            if _read(path) != wanted:
+                found.append((path, "holds something else" if os.path.lexists(path) else "missing", "written"))
+            elif not as_written(path):
+                found.append((path, "belongs to or is open to others", "root's, and 0644"))
+        if not _enabled():
+            found.append((UNIT, "is not started with the host", "enabled"))
+        if _unread():
+            found.append((UNIT, "runs as an older file says", "read anew"))
+        if self._outdated(fronts, text):
+            found.append(("requests", "do not all go where they belong", "handed to the scorers"))
+        return found
 
     def _outdated(self, fronts: t.Sequence[Front], text: str) -> bool:
         try:
@@ -162,11 +174,12 @@ class Proxy:
         """Make files and process send the requests of these services where they belong; :class:`ClientError` when that fails."""
         text = configuration_text(fronts, self._address, self._timeout)
         make_folder(FOLDER)
-        if _read(CONFIGURATION) != text:
+        if _read(CONFIGURATION) != text or not as_written(CONFIGURATION):
             _check(text)
             write_atomic(CONFIGURATION, text)
-        if _read(UNIT_FILE) != unit_text():
+        if _read(UNIT_FILE) != unit_text() or not as_written(UNIT_FILE):
             write_atomic(UNIT_FILE, unit_text())
+        if _unread():
             _systemctl("daemon-reload")
         if not _enabled():
             _systemctl("enable", UNIT)
@@ -262,6 +275,11 @@ def _systemctl(*arguments: str) -> None:
 
 def _enabled() -> bool:
     return os.path.lexists("/etc/systemd/system/multi-user.target.wants/" + UNIT)
+
+
+def _unread() -> bool:
+    """Whether systemd has not read the unit's file since it was written."""
+    return commands.run(["systemctl", "show", "--property", "NeedDaemonReload", "--value", UNIT])[1].strip() == "yes"
 
 
 def _connected(port: int) -> bool:

@@ -177,7 +177,7 @@ options:
         type: str
         required: true
       module:
-        description: Which module, V(archive_release), V(firewall_ports), V(mlops_deployment) or V(pip_lock).
+        description: Which module, V(archive_release), V(firewall_ports), V(mlops_deployment), V(pip_lock) or V(scorer_services).
         type: str
         required: true
       options:

@@ -361,6 +361,29 @@ services:
       digest: sha256:5d64ae542b59a962b3caadadd346f4b1c3010879a28bb02d928326993de16e79
       model: 0f2f8a9d7c11a962b3caadadd346f4b1c3010879a28bb02d928326993de16e79
       container: 7c1b3caadadd346f4b1c3010879a28bb02d928326993de16e790f2f8a9d7c11a
+differences:
+  description: What was not as wanted, in the words of an admin. Of secret variables neither name nor value is told.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    item:
+      description: What differs.
+      type: str
+    before:
+      description: How it was.
+      type: str
+    after:
+      description: How it is now, or would be.
+      type: str
+    reason:
+      description: Why that matters, empty where it is plain.
+      type: str
+  sample:
+    - item: "churn: image"
+      before: registry.example.com/sparkflows/scorer:3.2.84
+      after: registry.example.com/sparkflows/scorer:3.2.85
+      reason: ""
 removed:
   description: The names of scorers that were removed.
   returned: success
@@ -397,49 +420,12 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Pro
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer_options import SERVICE
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import sparkflows_argument_spec
-
-
-def argument_spec() -> dict[str, object]:
-    sparkflows = sparkflows_argument_spec()
-    # Neither a given release nor a model from elsewhere needs Sparkflows.
-    sparkflows["sparkflows_url"] = {name: value for name, value in sparkflows["sparkflows_url"].items() if name != "required"}
-    return dict(
-        sparkflows,
-        services={"type": "list", "elements": "dict", "default": [], "options": SERVICE},
-        secret_environment={"type": "dict", "no_log": True},
-        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
-        directory={"type": "path", "default": "/var/lib/sparkflows-mlops/scorer"},
-        docker_socket={"type": "path", "default": "/var/run/docker.sock"},
-        listen_address={"type": "str", "default": "127.0.0.1"},
-        backend_port_first={"type": "int", "default": 21000},
-        backend_port_last={"type": "int", "default": 21199},
-        request_timeout={"type": "int", "default": 120},
-        drain_timeout={"type": "int", "default": 300},
-        stop_timeout={"type": "int", "default": 10},
-        registry_username={"type": "str"},
-        registry_password={"type": "str", "no_log": True},
-        registry_ca={"type": "str"},
-        pull_timeout={"type": "int", "default": 600},
-        follow_tag={"type": "bool", "default": False},
-        release_check={"type": "bool", "default": True},
-        sparkflows_release={"type": "str"},
-        version_key={"type": "str", "default": "releaseVersion", "no_log": False},
-        release_pattern={"type": "str", "default": "(?<![0-9.]){release}(?![0-9])"},
-        model_max_mb={"type": "int", "default": 8000},
-        model_file_type={"type": "str", "default": "zipDownload"},
-        model_ignore_metadata={"type": "list", "elements": "str", "default": []},
-        s3_access_key={"type": "str", "no_log": False},
-        s3_secret_key={"type": "str", "no_log": True},
-        s3_endpoint={"type": "str"},
-        s3_region={"type": "str"},
-    )
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer_options import ARGUMENT_SPEC
 
 
 def main() -> None:
     module = QuietModule(
-        argument_spec=argument_spec(),
+        argument_spec=ARGUMENT_SPEC,
         required_together=[("registry_username", "registry_password"), ("s3_access_key", "s3_secret_key")],
         supports_check_mode=True,
     )

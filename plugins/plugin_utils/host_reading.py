@@ -12,8 +12,6 @@ import os
 import re
 import typing as t
 
-import yaml
-from ansible.errors import AnsibleError
 from ansible.module_utils import basic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import hosts
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import ROLES
@@ -71,17 +69,3 @@ def mlflow_release(lock: str | None) -> str:
     except OSError:
         return ""
     return pin.group(1) if pin else ""
-
-
-def packages() -> dict[str, t.Mapping[str, t.Any]]:
-    """The packages that roles install, by distribution or family, as their variables name them."""
-    return {"scorer": _variables("scorer")["__scorer_engines"]}
-
-
-def _variables(role: str) -> dict[str, t.Any]:
-    path = os.path.join(ROLES, role, "vars", "main.yml")
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return dict(yaml.safe_load(stream))
-    except OSError as error:
-        raise AnsibleError("%s can't be read (%s); the collection is damaged." % (path, error.strerror)) from error

@@ -24,7 +24,6 @@ MOST_LINES = 500
 LONG = {
     "plugins/module_utils/_ecr.py": 577,
     "plugins/module_utils/_sagemaker.py": 598,
-    "plugins/module_utils/_scorer.py": 571,
 }
 DOCUMENTED_IN = ("DOCUMENTATION", "EXAMPLES", "RETURN")
 

@@ -14,13 +14,9 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_checks as checks
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _packages_wanted as packages_wanted
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import Ahead, File, Questions, steps
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import STATES
-
-#: The packages that a role installs: by role, then by distribution or family.
-Packages = t.Mapping[str, t.Mapping[str, t.Any]]
 
 #: What the collection's modules run on.
 _LEAST_PYTHON = (3, 7)
@@ -38,64 +34,11 @@ def least_python(of_core: t.Any) -> tuple[tuple[int, int], str]:
     return _LEAST_PYTHON, "The collection"
 
 
-def _here(settings: Settings, role: str) -> bool:
-    return bool(settings.get(role + "_state") == "present")
-
-
-# -------------------------------------------------------------------------------------------------------------------------- the others
-
-
-def _scorer_questions(settings: Settings, packages: Packages) -> Questions:
-    if not _here(settings, "scorer"):
-        return {}
-    return {
-        "units": ["docker.service", "scorer-proxy.service"],
-        "commands": ["dockerd", "haproxy"],
-        "ports": [entry["port"] for entry in settings["scorer_services"] if isinstance(entry, dict) and entry.get("port")],
-        "paths": ["/var/lib/sparkflows-mlops", "/etc/sparkflows-mlops"],
-        "packages": [{"name": "haproxy", "unless": "haproxy"}]
-        + (packages_wanted.by_distribution(packages["scorer"], "dockerd") if settings["scorer_install_docker"] else []),
-    }
-
-
-def _scorer_findings(settings: Settings, reading: Reading) -> list[str]:
-    if not _here(settings, "scorer"):
-        return []
-    found = checks.system(reading, checks.SCORER_SYSTEMS) + checks.places(reading, ["/var/lib/sparkflows-mlops"])
-    if not reading["units"].get("docker.service", {}).get("exists") and reading["commands"].get("dockerd") is None:
-        offers = reading["os"]["family"] == "Debian" or reading["os"]["distribution"] == "Amazon"
-        if not settings["scorer_install_docker"]:
-            found.append("The host has no docker engine. Install one, or let scorer_install_docker do so.")
-        elif not offers:
-            found.append("The host has no docker engine, and its distribution offers none: install docker-ce from its own repository.")
-    wanted = {
-        entry["port"]: ("the scorer %s" % entry.get("name"), ("scorer-proxy.service",))
-        for entry in settings["scorer_services"]
-        if isinstance(entry, dict) and entry.get("port")
-    }
-    return found + checks.ports(reading, wanted)
-
-
-class _Role(t.NamedTuple):
-    questions: t.Callable[[Settings, Packages], Questions]
-    findings: t.Callable[[Settings, Reading], list[str]]
-
-
-ROLES = {
-    "scorer": _Role(_scorer_questions, _scorer_findings),
-}
-
-
-def questions(roles: t.Iterable[str], settings: Settings, packages: Packages) -> Questions:
-    """The options of C(mlflow_host_info) that answer what all these roles have to know; a role that is not in `ROLES` asks nothing."""
+def questions(roles: t.Iterable[str], settings: Settings) -> Questions:
+    """The options of C(mlflow_host_info) that answer what all these roles have to know; a role that is not in `STATES` asks nothing."""
     asked: Questions = {"package_lock_wait": LOCK_WAIT}
     for role in roles:
-        if role in STATES:
-            of_role = STATES[role].questions(settings)
-        elif role in ROLES:
-            of_role = ROLES[role].questions(settings, packages)
-        else:
-            continue
+        of_role = STATES[role].questions(settings) if role in STATES else {}
         for option, value in of_role.items():
             if isinstance(value, list):
                 asked[option] = asked.get(option, []) + [item for item in value if item not in asked.get(option, [])]
@@ -114,8 +57,6 @@ def findings(roles: t.Iterable[str], settings: Settings, reading: Reading) -> li
     for role in roles:
         if role in STATES:
             found += STATES[role].findings(settings, reading)
-        elif role in ROLES:
-            found += ROLES[role].findings(settings, reading)
     found += checks.packages(reading)
     return list(dict.fromkeys(found))
 
@@ -150,9 +91,9 @@ class Planned:
     def __init__(self, roles: t.Sequence[str], settings: Settings, fill_in: t.Callable[[str, str, t.Mapping[str, t.Any]], str], ahead: Ahead) -> None:
         self.roles, self.settings, self._fill_in, self._ahead = roles, settings, fill_in, ahead
 
-    def questions(self, packages: Packages) -> Questions:
+    def questions(self) -> Questions:
         """The options of C(mlflow_host_info): what the roles ask, and the files that they fill in."""
-        asked = questions(self.roles, self.settings, packages)
+        asked = questions(self.roles, self.settings)
         for role, file in self._files():
             content = {"content": self._filled(role, file, None)} if file.secret else {"text": True}
             asked["files"] = [entry for entry in asked.get("files", []) if entry["path"] != file.path] + [{"path": file.path, **content}]

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import firewall, jdk, mlflow_server, mlops_agent, pip_stack, python
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import firewall, jdk, mlflow_server, mlops_agent, pip_stack, python, scorer
 
 #: The roles in the order in which they run.
 STATES = {
@@ -18,4 +18,5 @@ STATES = {
     "mlflow_server": mlflow_server.STATE,
     "mlops_agent": mlops_agent.STATE,
     "firewall": firewall.STATE,
+    "scorer": scorer.STATE,
 }

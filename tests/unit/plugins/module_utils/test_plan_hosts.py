@@ -16,9 +16,6 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import host
 
 ROOT = Path(__file__).resolve().parents[4]
 MLFLOW = ("jdk", "python", "pip_stack", "mlflow_server", "mlops_agent")
-PACKAGES = {
-    "scorer": {"Debian": "docker.io", "Ubuntu": "docker.io", "Amazon": "docker"},
-}  # fmt: skip
 
 
 def defaults(*roles: str, **changes: Any) -> dict[str, Any]:
@@ -31,7 +28,7 @@ def defaults(*roles: str, **changes: Any) -> dict[str, Any]:
 
 def reading(settings: dict[str, Any], roles=MLFLOW, **changes: Any) -> dict[str, Any]:
     """What a fit and empty host answers to the questions of the roles."""
-    asked = hosts.questions(roles, settings, PACKAGES)
+    asked = hosts.questions(roles, settings)
     answer = {
         "os": {"family": "Debian", "distribution": "Debian", "major_version": "13"}, "architecture": "x86_64", "service_manager": "systemd",
         "memory_mb": {"total": 8000, "available": 7000}, "packages": None,
@@ -250,38 +247,9 @@ class TestStores:
         assert found(settings, files={**files, **self.unit()}) == []
 
 
-class TestScorer:
-    ROLES = ("scorer",)
-    SETTINGS = defaults("scorer", scorer_services=[{"name": "churn", "port": 9001}])
-
-    def found(self, settings=None, **changes):
-        return found(settings or self.SETTINGS, self.ROLES, **changes)
-
-    def test_a_fit_host(self):
-        assert self.found() == []
-
-    def test_the_system(self):
-        (sentence,) = self.found(
-            os={"family": "RedHat", "distribution": "Rocky", "major_version": "8"}, units={"docker.service": {"exists": True, "active_state": "active"}}
-        )
-        assert "Rocky 8 is not supported; use Debian 12 or 13, Ubuntu 22.04 or 24.04, RHEL or a rebuild 9" in sentence
-
-    def test_no_engine(self):
-        (sentence,) = self.found({**self.SETTINGS, "scorer_install_docker": False})
-        assert sentence == "The host has no docker engine. Install one, or let scorer_install_docker do so."
-        (sentence,) = self.found(os={"family": "RedHat", "distribution": "Rocky", "major_version": "9"})
-        assert "its distribution offers none: install docker-ce" in sentence
-
-    def test_a_port_that_is_held(self):
-        holder = {"address": "0.0.0.0", "pid": 7, "process": "java", "unit": None}
-        (sentence,) = self.found(ports={"9001": holder})
-        assert sentence.startswith("Port 9001, wanted for the scorer churn, is held by java (pid 7).")
-        assert self.found(ports={"9001": {**holder, "process": "haproxy", "unit": "scorer-proxy.service"}}) == []
-
-
 def test_a_host_is_asked_once_for_all_its_roles():
     settings = {**SETTINGS, **defaults("scorer")}
-    asked = hosts.questions((*MLFLOW, "scorer"), settings, PACKAGES)
+    asked = hosts.questions((*MLFLOW, "scorer"), settings)
     assert asked["paths"].count("/etc/sparkflows-mlops") == 1
     assert {"mlflow-server.service", "docker.service"} <= set(asked["units"])
     assert {package["name"] for package in asked["packages"]} == {"zstd", "haproxy", "docker.io", "docker"}
@@ -289,7 +257,7 @@ def test_a_host_is_asked_once_for_all_its_roles():
 
 def test_roles_that_go_ask_for_no_packages():
     settings = {**defaults(*MLFLOW, "scorer"), **{role + "_state": "absent" for role in (*MLFLOW, "scorer")}}
-    assert hosts.questions((*MLFLOW, "scorer"), settings, PACKAGES).get("packages", []) == []
+    assert hosts.questions((*MLFLOW, "scorer"), settings).get("packages", []) == []
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,11 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _docker as docker
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer as scorer
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_images as images
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_models as models
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_proxy as proxy
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.modules.scorer_services import argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer_options import ARGUMENT_SPEC
 
 IMAGE = "registry.example.com/team/scorer:3.2.84"
 FIRST, LATER = "sha256:" + "1" * 64, "sha256:" + "2" * 64
@@ -167,8 +168,8 @@ class FakeProxy:
     def __init__(self, *arguments: t.Any) -> None:
         pass
 
-    def differs(self, fronts: list[proxy.Front]) -> bool:
-        return fronts != FakeProxy.known
+    def differing(self, fronts: list[proxy.Front]) -> list[tuple[str, str, str]]:
+        return [("requests", "elsewhere", "handed on")] if fronts != FakeProxy.known else []
 
     def apply(self, fronts: list[proxy.Front]) -> None:
         FakeProxy.known = fronts
@@ -210,7 +211,8 @@ class Host:
         # The address of the proxy's port is the container's, as nothing stands between them here.
         real = scorer._Run._probe
         monkeypatch.setattr(scorer._Run, "_probe", lambda this, want, port: real(this, want, self._behind(want, port)))
-        monkeypatch.setattr(scorer, "CERTIFICATES", str(folder / "certs.d"))
+        for module in (scorer, images):
+            monkeypatch.setattr(module, "CERTIFICATES", str(folder / "certs.d"))
         FakeProxy.known, FakeProxy.drained = [], []
         for name, number in (("one", 1.5), ("two", 2.5)):
             (folder / name).mkdir()
@@ -232,7 +234,7 @@ class Host:
             "backend_port_first": self.first, "backend_port_last": self.first + 6, "sparkflows_release": "3.2.84",
             "registry_username": "deployer", "registry_password": CANARY, **options,
         }  # fmt: skip
-        checked = ArgumentSpecValidator(argument_spec()).validate(given)
+        checked = ArgumentSpecValidator(ARGUMENT_SPEC).validate(given)
         assert not checked.error_messages
         self.engine.requests.clear()
         return scorer.run(checked.validated_parameters, check)
@@ -281,6 +283,62 @@ def test_a_host_without_an_engine_is_told_that_everything_would_come(host: Host)
     assert str(error.value) == (
         f"The docker engine does not answer at {host.folder}/none.sock (No such file or directory). Check that it runs: systemctl status docker."
     )
+
+
+def differences(result: dict[str, t.Any]) -> list[tuple[str, str, str]]:
+    return [(each["item"], each["before"], each["after"]) for each in result["differences"]]
+
+
+def test_what_differs_reads_well_and_is_the_same_in_a_check(host: Host) -> None:
+    secret = {"churn": {"KEY": "secret-of-the-image"}}
+    first = host.service(environment={"LEVEL": "info", "API_TOKEN": "secret-in-the-open"})
+    assert differences(host.run(first, check=True)) == [("churn", "missing", f"served at port {host.first + 7}")]
+    host.run(first)
+    steps: list[tuple[dict[str, t.Any], dict[str, t.Any], list[tuple[str, str, str]]]] = [
+        (host.service(environment={"LEVEL": "debug", "API_TOKEN": "another"}), {}, [
+            ("churn: environment API_TOKEN", "a secret", "a secret"), ("churn: environment LEVEL", "info", "debug"),
+        ]),
+        (host.service(cpus=0.5), {}, [
+            ("churn: environment API_TOKEN", "a secret", "nothing"), ("churn: environment LEVEL", "debug", "nothing"), ("churn: cpus", "1.0", "0.5"),
+        ]),
+        (host.service(cpus=0.5), {"secret_environment": secret}, [("churn: secret environment", "nothing", '["KEY"]')]),
+        (host.service(cpus=0.5), {"secret_environment": {"churn": {"KEY": "x"}}}, [
+            ("churn: secret variables", "others (not shown)", "as given (not shown)"),
+        ]),
+        (host.service(), {"registry_ca": "a certificate\n"}, [
+            ("CA of the registry registry.example.com", "missing", "written"),
+            ("churn: cpus", "0.5", "1.0"), ("churn: secret environment", '["KEY"]', "nothing"),
+        ]),
+    ]  # fmt: skip
+    for service, options, expected in steps:
+        assert differences(host.run(service, check=True, **options)) == expected
+        assert differences(host.run(service, **options)) == expected
+        assert differences(host.run(service, check=True, **options)) == []
+    (host.folder / "state" / "state.json").chmod(0o644)
+    (host.folder / "certs.d" / "registry.example.com" / "ca.crt").chmod(0o666)
+    expected = [
+        ("state.json", "belongs to or is open to others", "closed to others"),
+        ("CA of the registry registry.example.com", "belongs to or is open to others", "written"),
+    ]
+    for check in (True, False):
+        assert differences(host.run(host.service(), check=check, registry_ca="a certificate\n")) == expected
+    assert differences(host.run(host.service(), check=True, registry_ca="a certificate\n")) == []
+    assert differences(host.run(check=True)) == [("churn", "served", "removed")]
+
+
+def test_a_check_asks_no_registry_that_is_not_trusted_yet(host: Host) -> None:
+    host.engine.registry_down = True
+    result = host.run(host.service(), check=True, registry_ca="a certificate\n")
+    assert ("CA of the registry registry.example.com", "missing", "written") in differences(result)
+    assert not [request for request in host.engine.requests if request.startswith("GET /distribution/")]
+
+
+def test_a_check_does_not_start_an_engine_that_is_stopped(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.run(host.service())
+    monkeypatch.setattr(scorer, "_stopped", lambda unit: True)
+    result = host.run(host.service(), check=True)
+    assert host.engine.requests == []
+    assert differences(result) == [("churn", "can't be told", "served")]
 
 
 def test_the_container_is_confined(host: Host) -> None:
@@ -454,8 +512,8 @@ def test_services_come_and_go_and_move(host: Host) -> None:
     ],
 )
 def test_the_tag_has_to_hold_the_release(image: str, release: str, fits: bool) -> None:
-    pattern = t.cast("dict[str, str]", argument_spec()["release_pattern"])["default"]
-    assert scorer.release_fits(image, release, pattern) is fits
+    pattern = t.cast("dict[str, str]", ARGUMENT_SPEC["release_pattern"])["default"]
+    assert images.release_fits(image, release, pattern) is fits
 
 
 def test_an_image_of_another_release_is_refused_before_anything(host: Host) -> None:

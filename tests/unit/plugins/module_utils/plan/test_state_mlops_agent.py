@@ -53,7 +53,7 @@ GONE = thing(exists=False, kind=None, mode=None, owner=None, group=None, mtime=N
 
 def converged(given: Settings) -> Reading:
     """What a host answers that a run has left."""
-    asked = planned(given).questions({})
+    asked = planned(given).questions()
     reading: Reading = {
         "os": {"family": "Debian", "distribution": "Debian", "major_version": "13"}, "architecture": "x86_64", "service_manager": "systemd",
         "selinux": "disabled", "memory_mb": {"total": 8000, "available": 7000}, "disks": {}, "packages": None,

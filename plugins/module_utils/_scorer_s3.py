@@ -1,0 +1,119 @@
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# For use inside this collection only.
+
+"""Models that scorers mount from a folder of a bucket."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import typing as t
+
+from ansible.module_utils.basic import missing_required_lib
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Releases, make_folder, megabytes, need_space, remove
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+
+try:
+    import boto3
+    import botocore.config
+    import botocore.exceptions
+
+    HAS_BOTO3 = True
+except ImportError:
+    HAS_BOTO3 = False
+
+_MEGA = 1000000
+
+
+class Folder:
+    """A folder of a bucket. Its digest is made of the names, sizes and ETags of its objects, so that no download is needed to compare."""
+
+    def __init__(self, params: t.Mapping[str, t.Any], uri: str) -> None:
+        if not HAS_BOTO3:
+            raise ClientError(sentence(missing_required_lib("boto3")) + " A model from S3 needs it.")
+        self._uri = uri
+        self._bucket, dummy, key = uri[len("s3://") :].partition("/")
+        self._prefix = key.rstrip("/") + "/"
+        self._limit = params["model_max_mb"] * _MEGA
+        self._secret = params["s3_secret_key"]
+        try:
+            self._client = boto3.client(
+                "s3",
+                aws_access_key_id=params["s3_access_key"],
+                aws_secret_access_key=params["s3_secret_key"],
+                endpoint_url=params["s3_endpoint"],
+                region_name=params["s3_region"],
+                config=botocore.config.Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "max_attempts": 3}),
+            )
+        except (botocore.exceptions.BotoCoreError, ValueError) as error:
+            raise self._failure(error) from None
+
+    def _failure(self, error: Exception) -> ClientError:
+        words = sentence(str(error))
+        if self._secret:
+            words = words.replace(self._secret, "***")
+        return ClientError("The model %s cannot be had: %s Check its address, s3_endpoint and the keys." % (self._uri, words))
+
+    def _objects(self) -> dict[str, tuple[int, str]]:
+        found: dict[str, tuple[int, str]] = {}
+        try:
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix):
+                for each in page.get("Contents") or []:
+                    name = each["Key"][len(self._prefix) :]
+                    if name and not name.endswith("/"):
+                        found[name] = (each["Size"], each["ETag"])
+        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+            raise self._failure(error) from None
+        bad = [name for name in found if name.startswith("/") or set(name.split("/")) & {"", ".", ".."} or "\0" in name]
+        if bad:
+            raise ClientError("The model %s has an object that cannot be a file of it: %s." % (self._uri, ascii(bad[0])))
+        if not found:
+            raise ClientError("There is nothing below %s. Check the model's s3_uri and the rights of the keys." % self._uri)
+        size = sum(each[0] for each in found.values())
+        if size > self._limit:
+            raise ClientError("The model %s has %s, but model_max_mb is %d. Raise it if that is right." % (self._uri, megabytes(size), self._limit // _MEGA))
+        return found
+
+    def fetch(self, releases: Releases, check_mode: bool) -> tuple[t.Optional[str], str]:
+        """Path and digest of the model on the host; in a check there is no path before it was downloaded. :class:`ClientError` when it can't be had."""
+        objects = self._objects()
+        digest = hashlib.sha256(repr(sorted(objects.items())).encode("utf-8")).hexdigest()
+        name = digest[:12]
+        if releases.current() == name and releases.marker(name):
+            return releases.path(name), digest
+        if check_mode:
+            return None, digest
+        with releases.locked():
+            releases.sweep()
+            if not releases.marker(name):
+                self._download(releases, objects, name, digest)
+            releases.switch(os.path.join("releases", name))
+        return releases.path(name), digest
+
+    def _download(self, releases: Releases, objects: t.Mapping[str, tuple[int, str]], name: str, digest: str) -> None:
+        scratch = releases.scratch()
+        os.chmod(scratch, 0o755)
+        need_space(scratch, sum(each[0] for each in objects.values()), "The model")
+        for file, (size, etag) in sorted(objects.items()):
+            path = os.path.join(scratch, file)
+            make_folder(os.path.dirname(path))
+            try:
+                # A model that is written anew meanwhile is refused instead of mixed.
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._prefix + file, IfMatch=etag)
+                with open(path, "wb") as target:
+                    for block in answer["Body"].iter_chunks(1 << 20):
+                        target.write(block)
+            except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+                raise self._failure(error) from None
+            if os.path.getsize(path) != size:
+                raise ClientError("The file %s of the model %s came with %d of its %d bytes. Try again." % (file, self._uri, os.path.getsize(path), size))
+            os.chmod(path, 0o644)
+        releases.mark(scratch, {"digest": digest, "source": self._uri})
+        remove(releases.path(name))
+        os.rename(scratch, releases.path(name))
