@@ -333,8 +333,9 @@ def _guard(reading: Reading) -> list[Difference]:
     if reading["files"][GUARD_PREFIX]["exists"]:
         found = of_attributes(ROLE, "guard", GUARD_PREFIX, reading["files"][GUARD_PREFIX], "root", "root", "0755")
     laid = of_prediction(ROLE, "guard", GUARD_PREFIX, reading, "mlflow_server_guard")
-    # The release is there by its name and digest, and yet something in it is not as it was laid.
-    return found + [difference._replace(before="changed since it was laid") if difference.before == "as it is" else difference for difference in laid]
+    # Where a release is there by its name and digest, it is either not the current one, or something in it is not as it was laid.
+    words = {"as wanted": "changed since it was laid"}
+    return found + [one._replace(before=words.get(one.after, "not pointed to")) if one.before == "as it is" else one for one in laid]
 
 
 def _upgrade(settings: Settings, reading: Reading, ahead: Ahead) -> list[Difference]:

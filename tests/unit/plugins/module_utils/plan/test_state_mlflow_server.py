@@ -206,6 +206,9 @@ def test_the_guard_is_put_back_where_a_file_of_it_was_changed() -> None:
     same = {"before": "current -> releases/1.0.0\n", "after": "current -> releases/1.0.0\n"}
     found = server.differences(SETTINGS, changed(SETTINGS, {"predictions": {"mlflow_server_guard": {"changed": True, "diff": same}}}), CONTENTS, {})
     assert (found[0].before, found[0].after) == ("changed since it was laid", "as wanted")
+    astray = {"before": "releases/1.0.0 sha256:1\n", "after": "current -> releases/1.0.0\nreleases/1.0.0 sha256:1\n"}
+    found = server.differences(SETTINGS, changed(SETTINGS, {"predictions": {"mlflow_server_guard": {"changed": True, "diff": astray}}}), CONTENTS, {})
+    assert (found[0].before, found[0].after) == ("not pointed to", "current -> releases/1.0.0")
     guard = server.questions(SETTINGS)["predictions"][0]["options"]
     assert Path(guard["src"], "tracking_guard", "requests.py").is_file()
     assert guard["intact"]
