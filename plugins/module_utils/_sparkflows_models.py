@@ -27,6 +27,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._files import (
     Releases,
     digest_of,
     megabytes,
+    moved,
     need_space,
     remove,
 )
@@ -195,7 +196,8 @@ class _Present:
             return
         archive_release._chown(folder, self.owner)
         if os.path.lexists(path):
-            os.rename(path, replaced)
+            if not moved(path, replaced):
+                remove(path)
         os.rename(folder, path)
 
     def _chown(self, name: str) -> None:

@@ -161,11 +161,12 @@ def findings(settings: Settings, reading: Reading) -> list[str]:
 def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:
     """``packages``, ``src``, ``sha256`` and ``root`` of an archive or ``home`` of another interpreter, and what ``build`` makes and marks it with.
 
-    ``answers`` says whether the interpreter is there already and is as it should be.
+    ``tried_in_check_mode`` says whether the interpreter can be: one that is yet to be installed or built can't.
     """
     if reading is None or not _present(settings):
         return {"in_use": reading["in_use"].get(settings["python_prefix"], []) if reading else []}
-    given: Inputs = {"verify": VERIFY, "apt": reading["os"]["family"] == "Debian", "answers": _answers(reading), "packages": _packages(settings, reading)}
+    given: Inputs = {"verify": VERIFY, "apt": reading["os"]["family"] == "Debian", "packages": _packages(settings, reading)}
+    given["tried_in_check_mode"] = _answers(reading) or settings["python_provider"] in ("archive", "preinstalled")
     if settings["python_provider"] == "archive":
         given["src"], given["sha256"], given["root"] = _archive(settings, reading["architecture"])
     else:

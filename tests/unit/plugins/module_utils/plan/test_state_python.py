@@ -172,6 +172,14 @@ def test_an_archive_of_the_site_needs_no_digest_of_the_known_release() -> None:
     assert STATE.inputs({**wanted, "python_archive_sha256": "0" * 64}, reading(STATE, wanted))["root"] == ""
 
 
+@pytest.mark.parametrize(
+    ("wanted", "seen", "tried"),
+    [(ARCHIVE, {}, True), (PREINSTALLED, {}, True), (SOURCE, {}, False), (PACKAGE, NOT_RUNNING, False), (PACKAGE, ANSWERS, True), (SOURCE, ANSWERS, True)],
+)
+def test_check_mode_tries_what_can_be_there(wanted: dict[str, t.Any], seen: dict[str, t.Any], tried: bool) -> None:
+    assert STATE.inputs(wanted, reading(STATE, wanted, predictions={"python": seen}))["tried_in_check_mode"] is tried
+
+
 def test_packages_are_asked_for_where_the_interpreter_is_missing() -> None:
     asked = STATE.questions({**ARCHIVE, "python_archive_src": "/srv/python.tar.gz", "python_archive_packages": ["libssl3"]})
     assert asked["packages"] == [{"name": "libssl3", "unless": RELEASED}]
