@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived, hosts
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils import host_reading
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import InventorySettings
@@ -36,12 +37,14 @@ class ActionModule(ActionBase):
         try:
             if site and not problems:
                 variables.derive(roles, inventory)
-        except Problem as problem:
+            texts = {} if problems else variables.workflow_texts()
+        except (Problem, ClientError) as problem:
             problems = [str(problem)]
         if problems:
             return self._with_findings(dict(result, roles={}, due=[]), problems, task_vars)
         settings = dict(
             variables.settings,
+            workflow_texts=texts,
             mlflow_release=host_reading.mlflow_release(variables.settings.get("pip_stack_lock")),
             inventory_address=variables.address(),
             ansible_port=self._templar.template(task_vars.get("ansible_port")),

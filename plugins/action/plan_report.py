@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
         args = self._task.args
         hostvars = task_vars["hostvars"]
         names = task_vars["ansible_play_hosts_all"]
-        rows = report.rows({name: _plan_of(hostvars[name]) for name in names}, {name: _asked(hostvars[name]) for name in names})
+        rows = report.rows({name: _plan_of(hostvars[name]) for name in names})
         seen = report.counts(rows)
         result.update(counts=seen, summary=report.summary(rows))
         if args.get("path"):
@@ -48,12 +48,6 @@ class ActionModule(ActionBase):
 def _plan_of(variables):
     plan = variables.get("mlops_plan")
     return plan if plan and "findings" in plan else None
-
-
-def _asked(variables):
-    """What Sparkflows said for itself, where it was asked and does not answer as it should."""
-    answer = variables.get("mlops_reading")
-    return [] if not answer or answer.get("skipped") or "health" in answer else [str(answer.get("msg"))]
 
 
 def _write(path, rows):

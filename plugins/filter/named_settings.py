@@ -5,9 +5,8 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_property import as_text
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_titles import HOST, HOST_PORT, PORT, PUBLIC
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_values import join_host_port
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_named import named_settings as _named
 
 DOCUMENTATION = r"""
 name: named_settings
@@ -49,20 +48,10 @@ _value:
 
 def named_settings(options, names=None):
     """Values by name of the setting; AnsibleFilterError for options whose names nobody knows."""
-    known = dict(PUBLIC, **(names or {}))
-    given = {option: as_text(value) for option, value in options.items() if value not in ("", None)}
-    joined = known.get(HOST_PORT) or (known.get(HOST) if known.get(HOST) == known.get(PORT) else None)
-    settings = {}
-    if joined and HOST in given and PORT in given:
-        settings[joined] = join_host_port(given.pop(HOST), given.pop(PORT))
-    unnamed = sorted(option for option in given if not known.get(option))
-    if unnamed:
-        raise AnsibleFilterError(
-            "The names of these settings are not public: %s. Name them with sparkflows_key_names, as Administration, Configuration shows them, or give a "
-            "login so that they can be found on the running server." % ", ".join(unnamed)
-        )
-    settings.update((known[option], value) for option, value in given.items())
-    return settings
+    try:
+        return _named(options, names or {})
+    except ClientError as error:
+        raise AnsibleFilterError(str(error)) from None
 
 
 class FilterModule:

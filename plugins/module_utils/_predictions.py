@@ -19,6 +19,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils import _login_fil
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _packages as packages
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _pip_lock as pip_lock
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_options as scorer_options
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_standing as sparkflows_standing
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _change as firewall
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
@@ -53,6 +54,8 @@ _MODULES = {
     "mlops_deployment": _Module(agent.ARGUMENT_SPEC, lambda options: agent.run(options, agent.Deployments(agent.agent_client(options)), True)),
     # Not a module: one look at all that an agent serves.
     "mlops_deployments": _Module(agent_reading.ARGUMENT_SPEC, agent_reading.read),
+    # No module, but what several of them tell with one login.
+    "sparkflows": _Module(sparkflows_standing.ARGUMENT_SPEC, sparkflows_standing.run),
     "scorer_services": _Module(scorer_options.ARGUMENT_SPEC, _scorer_services),
 }
 

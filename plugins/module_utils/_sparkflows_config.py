@@ -19,9 +19,10 @@ import os
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _properties, _sparkflows_settings as settings
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, make_folder, write_atomic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._deploy_modes import MODES
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, as_written, make_folder, write_atomic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import CONFIGURATIONS, Sparkflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import CONFIGURATIONS, Sparkflows, sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_property import Property, is_masked, mask_pattern, read_properties
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_titles import OPTIONS, Names
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_values import alike_as
@@ -29,6 +30,37 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_value
 # Cost of a digest as RFC 7914 and the documentation of hashlib advise for passwords: 16 MiB and some 50 ms.
 _SCRYPT = {"n": 2**14, "r": 8, "p": 1}
 _SALT_BYTES = 16
+_MEMORY_MODE = 0o600
+
+#: The options of the module C(sparkflows_config).
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    **sparkflows_argument_spec(),
+    "tracking_url": {"type": "str"},
+    "tracking_username": {"type": "str"},
+    "tracking_password": {"type": "str", "no_log": True},
+    "deploy_mode": {"type": "str", "choices": list(MODES)},
+    "mlops_host": {"type": "str"},
+    "mlops_port": {"type": "int"},
+    "ssh_user": {"type": "str"},
+    "ssh_host": {"type": "str"},
+    "ssh_key_path": {"type": "str", "no_log": False},
+    "ssh_key_vault_reference": {"type": "str", "no_log": False},
+    "s3_access_key": {"type": "str", "no_log": True},
+    "s3_secret_key": {"type": "str", "no_log": True},
+    "s3_endpoint": {"type": "str"},
+    "s3_ignore_tls": {"type": "bool"},
+    "sagemaker_region": {"type": "str"},
+    "sagemaker_account_id": {"type": "str"},
+    "sagemaker_role_arn": {"type": "str"},
+    "settings": {"type": "dict", "default": {}},
+    "secret_settings": {"type": "dict", "default": {}, "no_log": True},
+    "key_names": {"type": "dict", "default": {}, "no_log": False},
+    "update_secrets": {"type": "str", "choices": ["when_changed_here", "always", "on_create"], "default": "when_changed_here", "no_log": False},
+    "secrets_state_path": {"type": "path", "default": "/var/lib/sparkflows-mlops/sparkflows-secrets.json", "no_log": False},
+    "secret_mask": {"type": "str", "no_log": False},
+    "shadowing_file": {"type": "path"},
+    "normalise": {"type": "dict", "default": {}},
+}
 
 
 class Memory:
@@ -68,6 +100,14 @@ class Memory:
             self._entries = self._read()
         return self._entries
 
+    def exposed(self) -> bool:
+        """Whether the file belongs to or is open to others than it should."""
+        return os.path.lexists(self.path) and not as_written(self.path, _MEMORY_MODE)
+
+    def close(self) -> None:
+        """Take the file back from others."""
+        write_atomic(self.path, json.dumps(self._read(), indent=2, sort_keys=True) + "\n", _MEMORY_MODE)
+
     def check_usable(self) -> None:
         """Refuse, before anything is saved, what could not be remembered afterwards."""
         _digest("", b"")
@@ -96,7 +136,7 @@ class Memory:
                     mine[name] = {"salt": salt.hex(), "scrypt": _digest(value, salt)}
                     if name in shows_nothing:
                         mine[name]["shows_nothing"] = True
-                write_atomic(self.path, json.dumps(entries, indent=2, sort_keys=True) + "\n", 0o600)
+                write_atomic(self.path, json.dumps(entries, indent=2, sort_keys=True) + "\n", _MEMORY_MODE)
         except ClientError as error:
             raise ClientError("The settings were saved, but the secrets among them could not be remembered. %s" % error) from None
         except (OSError, Problem) as error:
@@ -170,14 +210,22 @@ def run(params: t.Mapping[str, t.Any], client: Sparkflows, check_mode: bool, hid
     wanted = settings.wanted_values(params, names)
     to_save = settings.differing(wanted, before, policy, mask, memory.knows, memory.shows_nothing)
     given = [option for option in OPTIONS if params[option] is not None]
+    diff, exposed = settings.shown_diff(to_save, wanted, before), memory.exposed()
+    differences = [
+        {"item": "setting %s" % (before[name].title or name), "before": diff["before"][name] or "nothing", "after": diff["after"][name] or "nothing"}
+        for name in to_save
+    ]
+    if exposed:
+        differences.append({"item": memory.path, "before": "belongs to or is open to others", "after": "closed to others"})
     result = {
-        "changed": bool(to_save),
+        "changed": bool(differences),
+        "differences": differences,
         "names": {option: names.found[option] for option in given},
         "discovered": [option for option in given if option in names.discovered],
         "saved": to_save,
         "shadowed": [name for name in wanted if name in shadow],
         "lost": [],
-        "diff": settings.shown_diff(to_save, wanted, before),
+        "diff": diff,
     }
 
     def refuse(sentences: t.Sequence[str], **facts: t.Any) -> ClientError:
@@ -188,6 +236,8 @@ def run(params: t.Mapping[str, t.Any], client: Sparkflows, check_mode: bool, hid
         raise refuse([_shadowed(overruled, params["shadowing_file"])], changed=False, saved=[])
     if policy == "when_changed_here" and any(is_masked(before[name], mask, wanted[name].secret) for name in to_save):
         memory.check_usable()
+    if exposed and not check_mode:
+        memory.close()
     if to_save and not check_mode:
         after = _save(client, [before[name].with_value(wanted[name].value) for name in to_save])
         kept = settings.read_back(to_save, wanted, before, after, mask)

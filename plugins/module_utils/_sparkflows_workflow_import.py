@@ -18,7 +18,7 @@ import urllib.parse
 from ansible.module_utils.urls import prepare_multipart
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import decoded, parsed
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import LoginRefused, Sparkflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import LoginRefused, Sparkflows, sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_answers import first_number, matching
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_workflows import WORKFLOW_IDS, means_missing
 
@@ -26,6 +26,14 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_workf
 MAX_BYTES = 16 * 1024 * 1024
 #: Names of the part that holds the file: the vendor's curl README has the first, its script import_workflow.py the second.
 FIELDS = ("file[]", "file")
+#: What is told of one workflow, and the options of the module C(sparkflows_workflow).
+WORKFLOW: dict[str, t.Any] = {
+    "content": {"type": "raw"},
+    "project_id": {"type": "int", "required": True},
+    "overwrite": {"type": "str", "choices": ["when_different", "never", "always"], "default": "when_different"},
+    "file_field": {"type": "str", "choices": ["auto", *FIELDS], "default": "auto"},
+}
+ARGUMENT_SPEC: dict[str, t.Any] = {**sparkflows_argument_spec(), "src": {"type": "path"}, **WORKFLOW}
 
 _OVERWRITE = "overwriteWorkflowIfUUIDExistInProject"
 # How a server says that it looked for the file under another name: Spring, Django, Flask and their like.

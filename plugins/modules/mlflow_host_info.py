@@ -177,7 +177,9 @@ options:
         type: str
         required: true
       module:
-        description: Which module, V(archive_release), V(firewall_ports), V(mlops_deployment), V(pip_lock) or V(scorer_services).
+        description:
+          - Which module, V(archive_release), V(firewall_ports), V(mlops_deployment), V(pip_lock) or V(scorer_services).
+          - V(sparkflows) is none. It is what several of them tell of a server with one login.
         type: str
         required: true
       options:

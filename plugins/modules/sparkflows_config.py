@@ -215,6 +215,23 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+differences:
+  description: What was not as wanted, in the words of an admin. Secrets are not shown.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    item:
+      description: What differs.
+      type: str
+    before:
+      description: How it was.
+      type: str
+    after:
+      description: How it is now, or would be.
+      type: str
+  sample:
+    - {item: "setting MLflow Tracking URL", before: nothing, after: "https://mlflow.example.com:5443"}
 names:
   description: The property that each given option means.
   returned: success
@@ -254,44 +271,16 @@ requests:
   sample: 3
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._deploy_modes import MODES
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows, sparkflows_argument_spec
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_config import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_config import ARGUMENT_SPEC, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_settings import secret_texts
 
 
 def main() -> None:
     module = QuietModule(
-        argument_spec=dict(
-            sparkflows_argument_spec(),
-            tracking_url={"type": "str"},
-            tracking_username={"type": "str"},
-            tracking_password={"type": "str", "no_log": True},
-            deploy_mode={"type": "str", "choices": list(MODES)},
-            mlops_host={"type": "str"},
-            mlops_port={"type": "int"},
-            ssh_user={"type": "str"},
-            ssh_host={"type": "str"},
-            ssh_key_path={"type": "str", "no_log": False},
-            ssh_key_vault_reference={"type": "str", "no_log": False},
-            s3_access_key={"type": "str", "no_log": True},
-            s3_secret_key={"type": "str", "no_log": True},
-            s3_endpoint={"type": "str"},
-            s3_ignore_tls={"type": "bool"},
-            sagemaker_region={"type": "str"},
-            sagemaker_account_id={"type": "str"},
-            sagemaker_role_arn={"type": "str"},
-            settings={"type": "dict", "default": {}},
-            secret_settings={"type": "dict", "default": {}, "no_log": True},
-            key_names={"type": "dict", "default": {}, "no_log": False},
-            update_secrets={"type": "str", "choices": ["when_changed_here", "always", "on_create"], "default": "when_changed_here", "no_log": False},
-            secrets_state_path={"type": "path", "default": "/var/lib/sparkflows-mlops/sparkflows-secrets.json", "no_log": False},
-            secret_mask={"type": "str", "no_log": False},
-            shadowing_file={"type": "path"},
-            normalise={"type": "dict", "default": {}},
-        ),
+        argument_spec=ARGUMENT_SPEC,
         supports_check_mode=True,
     )
     # What settings hold under the name of a secret is not shown either.

@@ -77,6 +77,23 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+differences:
+  description: What was not as wanted, in the words of an admin. Secrets are not shown.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    item:
+      description: What differs.
+      type: str
+    before:
+      description: How it was.
+      type: str
+    after:
+      description: How it is now, or would be.
+      type: str
+  sample:
+    - {item: "setting mlops.mlflow.deploy.mode in /opt/fire/conf/configuration.properties", before: nothing, after: "local"}
 names:
   description: The keys that were, or in check mode would be, set or removed.
   returned: success
@@ -89,119 +106,15 @@ restart_due:
   type: bool
 """
 
-import os
-
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _properties as properties
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, make_folder, write_atomic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._properties_file import ARGUMENT_SPEC, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._redaction import holds_secret
-
-
-def text_of(name, value):
-    """A value as it stands in the file; raises Problem for one that has no such form."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    raise Problem("The value of %s is a %s; a properties file holds texts, numbers and booleans." % (name, type(value).__name__))
-
-
-def write(path, text, mode):
-    """Put the text there in one step, with the owner of the old file, or else of the folder."""
-    owner = os.stat(path if os.path.exists(path) else os.path.dirname(path))
-    try:
-        write_atomic(os.path.realpath(path), text, mode, (owner.st_uid, owner.st_gid), "latin-1")
-    except OSError as error:
-        raise Problem("%s can't be written (%s). Give the task the rights, or the file system some room." % (path, os.strerror(error.errno))) from None
-
-
-def check_marker(marker):
-    """Refuse, before anything is changed, a marker that could not be made; raises Problem."""
-    if not os.path.isabs(marker):
-        raise Problem("restart_marker is %s, which is no absolute path. Name the marker by its whole path, from / on." % marker)
-    if os.path.isdir(marker):
-        raise Problem("restart_marker is %s, which is a folder. Name a file, which need not exist." % marker)
-
-
-def mark(marker, path):
-    """Note that a restart is due."""
-    try:
-        make_folder(os.path.dirname(marker))
-        write_atomic(marker, path + "\n")
-    except OSError as error:
-        raise Problem("restart_marker %s can't be made (%s). Nothing was changed. Choose another place." % (marker, os.strerror(error.errno))) from None
-
-
-def shown(values, names, secrets, label):
-    """The lines of ``names`` as a diff may show them; ``secrets`` are those with a value that is not shown in any case.
-
-    ``label`` keeps hidden values of before and after apart.
-    """
-    lines = []
-    for name in names:
-        if name in values:
-            hidden = name in secrets or holds_secret(values[name], name)
-            lines.append("%s=*** (%s)" % (name, label) if hidden else properties.written(name, values[name]))
-    return "".join(line + "\n" for line in lines)
-
-
-def run(module):
-    """Compare, write, and tell the result."""
-    path, marker = module.params["path"], module.params["restart_marker"]
-    secrets = {name: text_of(name, value) for name, value in module.params["secret_settings"].items()}
-    wanted = dict({name: text_of(name, value) for name, value in module.params["settings"].items()}, **secrets)
-    looks_secret = [value for name, value in wanted.items() if holds_secret(value, name)]
-    module.no_log_values.update(looks_secret)
-    twice = sorted(set(module.params["absent"]) & set(wanted))
-    if twice:
-        raise Problem("%s is to be set and to be removed; decide for one." % ", ".join(twice))
-    wanted.update(dict.fromkeys(module.params["absent"]))
-    if "" in wanted:
-        raise Problem("One of the keys is empty. Give each value the name that it has in Administration, Configuration.")
-    if marker:
-        check_marker(marker)
-
-    before, mode = properties.read(path)
-    after = properties.with_values(before, wanted)
-    new_mode = mode if mode is not None else 0o640
-    if secrets or looks_secret:
-        new_mode &= ~0o007
-    old, new = properties.values(before), properties.values(after)
-    names = [name for name in wanted if old.get(name) != new.get(name)]
-    changed = before != after or (mode is not None and mode != new_mode)
-    if changed and not module.check_mode:
-        if marker and before != after:
-            mark(marker, path)
-        write(path, after, new_mode)
-    # Nothing tells whether what is taken out was a secret.
-    hidden = set(secrets) | set(module.params["absent"])
-    due = bool(marker) and (os.path.exists(marker) or before != after)
-    return {
-        "changed": changed,
-        "names": names,
-        "restart_due": due,
-        "diff": {
-            "before_header": path,
-            "after_header": path,
-            "before": shown(old, names, hidden, "before"),
-            "after": shown(new, names, hidden, "after"),
-        },
-    }
 
 
 def main():
-    module = QuietModule(
-        argument_spec={
-            "path": {"type": "path", "required": True},
-            "settings": {"type": "dict", "default": {}},
-            "secret_settings": {"type": "dict", "default": {}, "no_log": True},
-            "absent": {"type": "list", "elements": "str", "default": []},
-            "restart_marker": {"type": "path"},
-        },
-        supports_check_mode=True,
-    )
+    module = QuietModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
-        result = run(module)
+        result = run(module.params, module.check_mode, module.no_log_values.update)
     except Problem as problem:
         module.fail_json(msg=str(problem))
     module.exit_json(**result)

@@ -95,20 +95,13 @@ differing:
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows, sparkflows_argument_spec
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_workflow_import import FIELDS, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_workflow_import import ARGUMENT_SPEC, run
 
 
 def main() -> None:
     module = QuietModule(
-        argument_spec=dict(
-            sparkflows_argument_spec(),
-            src={"type": "path"},
-            content={"type": "raw"},
-            project_id={"type": "int", "required": True},
-            overwrite={"type": "str", "choices": ["when_different", "never", "always"], "default": "when_different"},
-            file_field={"type": "str", "choices": ["auto", *FIELDS], "default": "auto"},
-        ),
+        argument_spec=ARGUMENT_SPEC,
         # The action plugin reads src on the controller and hands the text over as content.
         required_one_of=[("src", "content")],
         supports_check_mode=True,

@@ -17,6 +17,7 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.loader import lookup_loader
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived, site, validation
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_workflow_import import read_file
 
 try:
     from ansible.template import trust_as_template
@@ -113,11 +114,21 @@ class InventorySettings:
 
     def _find(self, role: str, path: str) -> bool:
         """Whether the controller has the file or folder that a role would look for."""
+        return bool(self.found(role, path))
+
+    def found(self, role: str, path: str) -> str:
+        """The path on the controller of a file or folder that a role would look for; empty where there is none."""
         folders = [*self._action._task.get_search_path(), os.path.join(ROLES, role)]
         try:
-            return bool(self._loader.path_dwim_relative_stack(folders, "files", os.path.expanduser(path)))
+            return str(self._loader.path_dwim_relative_stack(folders, "files", os.path.expanduser(path)))
         except AnsibleError:
-            return False
+            return ""
+
+    def workflow_texts(self) -> dict[str, str]:
+        """The files of score workflows, by their names; :class:`ClientError` for one that can't be read."""
+        entries = self.settings.get("sparkflows_score_workflows") or []
+        named = [entry["file"] for entry in entries if entry.get("file")]
+        return {name: read_file(self._loader.get_real_file(self.found("sparkflows", name))) for name in named}
 
 
 def _trusted(loader: t.Any, path: str) -> dict[str, t.Any]:

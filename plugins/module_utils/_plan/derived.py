@@ -92,6 +92,7 @@ def _model_urls(settings: Settings, inventory: Inventory) -> list[str]:
 
 
 def _release(inventory: Inventory) -> str:
-    """The release of Sparkflows, as the reading of the first of its hosts says."""
-    readings = [inventory.hostvars[host].get("mlops_reading") or {} for host in inventory.sparkflows_hosts]
-    return next((str(reading["version"]) for reading in readings if reading.get("version")), "")
+    """The release of Sparkflows, as the plan of the first of its hosts says."""
+    plans = [inventory.hostvars[host].get("mlops_plan") or {} for host in inventory.sparkflows_hosts]
+    versions = [((plan.get("roles") or {}).get("sparkflows") or {}).get("inputs", {}).get("version") for plan in plans]
+    return next((str(version) for version in versions if version), "")

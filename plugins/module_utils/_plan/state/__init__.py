@@ -8,7 +8,16 @@
 
 from __future__ import annotations
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import firewall, jdk, mlflow_server, mlops_agent, pip_stack, python, scorer
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import (
+    firewall,
+    jdk,
+    mlflow_server,
+    mlops_agent,
+    pip_stack,
+    python,
+    scorer,
+    sparkflows,
+)
 
 #: The roles in the order in which they run.
 STATES = {
@@ -18,5 +27,6 @@ STATES = {
     "mlflow_server": mlflow_server.STATE,
     "mlops_agent": mlops_agent.STATE,
     "firewall": firewall.STATE,
+    "sparkflows": sparkflows.STATE,
     "scorer": scorer.STATE,
 }

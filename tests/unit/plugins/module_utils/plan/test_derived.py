@@ -72,7 +72,8 @@ def test_sparkflows_is_to_reach_the_declared_models() -> None:
 
 
 def test_scorers_fit_the_release_of_sparkflows() -> None:
-    assert options(("scorer",), of=inventory(sparkflows={"mlops_reading": {"version": "3.2.84"}})) == {"scorer_sparkflows_release": "3.2.84"}
+    plan = {"roles": {"sparkflows": {"inputs": {"version": "3.2.84"}}}}
+    assert options(("scorer",), of=inventory(sparkflows={"mlops_plan": plan})) == {"scorer_sparkflows_release": "3.2.84"}
     assert options(("scorer",)) == {"scorer_sparkflows_release": ""}
 
 
