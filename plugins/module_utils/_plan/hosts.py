@@ -14,6 +14,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_checks as checks
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import ssh_access
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import Ahead, File, Questions, steps
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import STATES
@@ -32,6 +33,10 @@ def least_python(of_core: t.Any) -> tuple[tuple[int, int], str]:
     if isinstance(of_core, tuple) and of_core > _LEAST_PYTHON:
         return t.cast("tuple[int, int]", of_core[:2]), "The running ansible-core"
     return _LEAST_PYTHON, "The collection"
+
+
+#: Of roles that decide as they go: whether they do nothing on a host by their settings alone.
+IDLE: dict[str, t.Callable[[Settings], bool]] = {"ssh_access": lambda settings: not ssh_access.acts(settings)}
 
 
 def questions(roles: t.Iterable[str], settings: Settings) -> Questions:
@@ -108,8 +113,9 @@ class Planned:
         for role in self.roles:
             state = STATES.get(role)
             if state is None or state.differences is None:
-                roles[role] = {"planned": False, "steps": [], "differences": [], "inputs": {}}
-                ahead[role] = ["undecided"]
+                idle = role in IDLE and IDLE[role](self.settings)
+                roles[role] = {"planned": idle, "steps": [], "differences": [], "inputs": {}}
+                ahead[role] = [] if idle else ["undecided"]
                 continue
             contents = {file.path: self._filled(role, file, reading) for of_role, file in self._files() if of_role == role and not file.secret}
             needed += state.needs(self.settings, reading, ahead)

@@ -31,7 +31,8 @@ def present(settings: Settings) -> bool:
     return bool(settings["ssh_access_enabled"]) and bool(settings["ssh_access_state"] == "present")
 
 
-def _acts(settings: Settings) -> bool:
+def acts(settings: Settings) -> bool:
+    """Whether the role does anything on a host."""
     return bool(settings["ssh_access_enabled"]) or bool(settings["ssh_access_state"] == "absent")
 
 
@@ -48,12 +49,12 @@ _FILE = rules.shape(r"(?!(?:.*/)?\.\.?(?:/|\Z))(?:/[A-Za-z0-9._+-]+){2,}", "the 
 
 RULES: rules.Table = {
     # What stands in a command, a path or a file of SSH must not be able to say anything else there.
-    "ssh_access_user": rules.user("a user's name").when(_acts),
-    "ssh_access_service_user": rules.user("a user's name").when(_acts),
-    "ssh_access_service_group": rules.user("a group's name").when(_acts),
-    "ssh_access_client": rules.shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", "a name of letters, digits, '.', '_' and '-'").when(_acts),
-    "ssh_access_key_path": _FILE.when(_acts),
-    "ssh_access_known_hosts_path": _FILE.when(_acts),
+    "ssh_access_user": rules.user("a user's name").when(acts),
+    "ssh_access_service_user": rules.user("a user's name").when(acts),
+    "ssh_access_service_group": rules.user("a group's name").when(acts),
+    "ssh_access_client": rules.shape(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}", "a name of letters, digits, '.', '_' and '-'").when(acts),
+    "ssh_access_key_path": _FILE.when(acts),
+    "ssh_access_known_hosts_path": _FILE.when(acts),
     "ssh_access_login_timeout": rules.between(1, 600).when(present),
     "ssh_access_timeout": rules.between(1, 600).when(present),
     "ssh_access_min_rsa_bits": rules.between(1024, 16384).when(present),
@@ -99,7 +100,7 @@ TARGET: rules.Table = {
 def problems(settings: Settings) -> list[str]:
     """Sentences for settings of the role that can't be right. Targets that are None are filled in by a playbook."""
     found = rules.judge(RULES, settings)
-    if not _acts(settings):
+    if not acts(settings):
         return found
     key, pinned = settings["ssh_access_key_path"], settings["ssh_access_known_hosts_path"]
     if pinned in (key, key + ".new"):
@@ -141,7 +142,7 @@ def target_of(host: str, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def unknown_targets(settings: Settings, hosts: t.Container[str]) -> list[str]:
     """Sentences for targets that the inventory does not have; each is logged in to by Ansible as well."""
-    if not _acts(settings):
+    if not acts(settings):
         return []
     return [
         "ssh_access_targets names the host %s, which the inventory does not have. host is the name there, address how Sparkflows reaches it."

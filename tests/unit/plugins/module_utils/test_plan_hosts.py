@@ -273,3 +273,16 @@ def test_roles_that_go_ask_for_no_packages():
 )
 def test_the_least_python_of_a_host(of_core: object, least: tuple[tuple[int, int], str]) -> None:
     assert hosts.least_python(of_core) == least
+
+
+@pytest.mark.parametrize(
+    ("change", "due"),
+    [
+        ({}, []),
+        ({"ssh_access_enabled": True}, ["ssh_access"]),
+        ({"ssh_access_state": "absent"}, ["ssh_access"]),
+    ],
+)
+def test_a_role_that_decides_as_it_goes_is_due_unless_it_is_turned_off(change: dict[str, Any], due: list[str]):
+    planned = hosts.Planned(["ssh_access"], defaults("ssh_access", **change), lambda role, template, inputs: "", {})
+    assert planned.judge({"packages": None}).due == due
