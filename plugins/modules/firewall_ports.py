@@ -122,8 +122,11 @@ differences:
     after:
       description: What became of it, or would in check mode.
       type: str
+    reason:
+      description: What it follows from, where it follows from another difference.
+      type: str
   sample:
-    - {item: rules in the kernel, before: not those of /etc/sparkflows-mlops/firewall.nft, after: loaded}
+    - {item: rules in the kernel, before: not those of /etc/sparkflows-mlops/firewall.nft, after: loaded, reason: their file is written}
 """
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem

@@ -94,4 +94,8 @@ SPOILS = [
     Spoil("the configuration's folder: mode", "mlflow_server", f"chmod 0777 {ETC}", ETC),
     Spoil("firewall: rules gone", "firewall", "nft delete table inet sparkflows_mlops", "firewall"),
     *_file("firewall", f"{ETC}/firewall.nft"),
+    *_file("firewall", f"{PREFIX}/firewall/firewall.py"),
+    *_file("firewall", f"{UNITS}/sparkflows-mlops-firewall.service"),
+    *_unit("firewall", "sparkflows-mlops-firewall.service"),
+    Spoil("firewall's folder: mode", "firewall", f"chmod 0777 {PREFIX}/firewall", f"{PREFIX}/firewall"),
 ]

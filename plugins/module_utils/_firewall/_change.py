@@ -30,8 +30,6 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "ansible_port": {"type": "int"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
-#: Where root alone may put something, as root runs or loads what is in them.
-FOLDERS = (RULES.parent, PROGRAM.parent)
 Backend = t.Union[Firewalld, Ufw, Nftables]
 
 
@@ -111,13 +109,14 @@ def decide(given: dict[str, t.Any]) -> Change:
         commands = commands if each is backend else commands + ours
         differences += each.differences(ours)
     used = backend is nftables
-    folders = [folder for folder in dict.fromkeys(path.parent for path in files) if folder in FOLDERS and folder.is_dir() and not _belongs(folder, 0o755)]
+    # The folder of the rules is that of other roles, too, and theirs to look after.
+    folders = [folder for folder in (PROGRAM.parent,) if used and folder.is_dir() and not _belongs(folder, 0o755)]
     differences += [Difference(str(folder), "not root's alone", "root's, with mode 0755") for folder in folders]
     write = {path: content for path, content in files.items() if not fits(path, content)}
     differences += [_of_file(path, content) for path, content in write.items()]
     if RULES in write:
         nftables.check_syntax(write[RULES])
-    stale = nftables.stale() if used else []
+    stale = nftables.stale(write) if used else []
     removed = [path for path in (RULES, PROGRAM.parent, UNIT_FILE) if not used and os.path.lexists(path)]
     unload = not used and nftables.leftover()
     differences += stale + [Difference(str(path), "there", "removed") for path in removed]

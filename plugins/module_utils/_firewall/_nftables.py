@@ -99,22 +99,27 @@ class Nftables(_nft_loader.Kernel):
         ]
         return "\n".join(lines) + "\n"
 
-    def stale(self) -> list[Difference]:
-        """How kernel and unit differ from what the files say: the rules are not loaded, or would not be at the next boot."""
+    def stale(self, written: t.Container[Path]) -> list[Difference]:
+        """How kernel and unit differ from what the files say: the rules are not loaded, or would not be at the next boot.
+
+        :param written: the files that are going to be written, which some of it may follow from.
+        """
+        of_unit = "its file is written" if UNIT_FILE in written else ""
         lines = run("systemctl", "show", "--property", "ActiveState,UnitFileState,NeedDaemonReload", UNIT).splitlines()
         seen = dict(line.partition("=")[::2] for line in lines)
         found = [
-            Difference(UNIT, seen.get(name) or "missing", wanted)
+            Difference(UNIT, seen.get(name) or "missing", wanted, of_unit)
             for name, wanted in (("UnitFileState", "enabled"), ("ActiveState", "active"))
             if seen.get(name) != wanted
         ]
         if seen.get("NeedDaemonReload") != "no":
-            found.append(Difference(UNIT, "changed since systemd read it", "read again"))
+            found.append(Difference(UNIT, "changed since systemd read it", "read again", of_unit))
         record: dict[str, t.Any] = {}
         with contextlib.suppress(ValueError):
             record = json.loads(text(LOADED) or "{}")
         if record != {"digest": sha256(RULES), "kernel": self.snapshot(self.ruleset(), self.families())}:
-            found.append(Difference(IN_THE_KERNEL, "not those of %s" % RULES, "loaded"))
+            of_rules = "their file is written" if RULES in written else "the unit does not run" if seen.get("ActiveState") != "active" else ""
+            found.append(Difference(IN_THE_KERNEL, "not those of %s" % RULES, "loaded", of_rules))
         return found
 
     def check(self, wish: Wish, problems: list[str]) -> None:

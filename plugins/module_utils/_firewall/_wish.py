@@ -28,11 +28,12 @@ class Wish(t.NamedTuple):
 
 
 class Difference(t.NamedTuple):
-    """Something of the host's firewall that is not as wanted: what, how it is, and what becomes of it, in a few words."""
+    """Something of the host's firewall that is not as wanted: what, how it is, what becomes of it, and what it follows from, in a few words."""
 
     item: str
     before: str
     after: str
+    reason: str = ""
 
 
 def read_ports(given: list[t.Any], problems: list[str]) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ SETTINGS = {
     "firewall_state": "present", "firewall_enabled": True, "firewall_backend": "auto", "firewall_ports": [8086], "firewall_sources": ["192.0.2.1"],
     "firewall_ssh_ports": [22], "ansible_port": 2222,
 }  # fmt: skip
-RULE = {"item": "rules in the kernel", "before": "not those of /etc/sparkflows-mlops/firewall.nft", "after": "loaded"}
+RULE = {"item": "rules in the kernel", "before": "not those of /etc/sparkflows-mlops/firewall.nft", "after": "loaded", "reason": "their file is written"}
 
 
 def reading(*differences: dict[str, str], error: str | None = None) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def test_what_the_module_would_change_differs() -> None:
     assert STATE.differences is not None
     assert STATE.differences(SETTINGS, reading(), {}, {}) == []
     found = STATE.differences(SETTINGS, reading(RULE), {}, {})
-    assert [difference._asdict() for difference in found] == [{"role": "firewall", "step": "rules", **RULE, "reason": ""}]
+    assert [difference._asdict() for difference in found] == [{"role": "firewall", "step": "rules", **RULE}]
 
 
 def test_what_the_module_refuses_is_found() -> None:
