@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _change, _nft_loader
+from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _change, _nft_loader, _nftables
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._firewalld import Firewalld
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._nftables import Nftables
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._ufw import Ufw
@@ -172,3 +172,29 @@ def test_a_file_says_how_it_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     rules.write_text("a\nb\n")
     assert _change._of_file(rules, "a\nb\n")[1:3] == ("not root's alone", "root's, with mode 0644")
     assert _change._of_file(tmp_path, "")[1:3] == ("not a file", "written")
+
+
+@pytest.mark.parametrize(
+    ("shown", "written", "expected"),
+    [
+        ("ActiveState=active\nNeedDaemonReload=no\nUnitFileState=enabled", (), [("rules in the kernel", "")]),
+        ("ActiveState=active\nNeedDaemonReload=no\nUnitFileState=enabled", (_nftables.RULES,), [("rules in the kernel", "their file is written")]),
+        (
+            "ActiveState=inactive\nNeedDaemonReload=no\nUnitFileState=enabled",
+            (),
+            [("sparkflows-mlops-firewall.service", ""), ("rules in the kernel", "the unit does not run")],
+        ),
+        (
+            "ActiveState=active\nNeedDaemonReload=yes\nUnitFileState=",
+            (_nftables.UNIT_FILE,),
+            [*[("sparkflows-mlops-firewall.service", "its file is written")] * 2, ("rules in the kernel", "")],
+        ),
+    ],
+)
+def test_what_is_stale_says_what_it_follows_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shown: str, written: tuple[Path, ...], expected: list[tuple[str, str]]
+) -> None:
+    monkeypatch.setattr(_nftables, "run", lambda *argv: shown)
+    monkeypatch.setattr(_nftables, "LOADED", tmp_path / "loaded.json")
+    monkeypatch.setattr(Nftables, "ruleset", lambda self: [])
+    assert [(each.item, each.reason) for each in Nftables().stale(written)] == expected
