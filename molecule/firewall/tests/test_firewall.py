@@ -188,10 +188,10 @@ def test_established_connections_stay(operator, world: World) -> None:
         eventually(lambda name=backend: world.on("client").run("cat /run/answered-%s", name).stdout == "200", "an old connection answers")  # type: ignore[misc]
 
 
-UNIT, PROGRAM = "sparkflows-mlops-firewall.service", "/opt/sparkflows/firewall/firewall.py"
-RULES, DROP = "/etc/sparkflows-mlops/firewall.nft", 'rule priority="-8085" port port="8086" protocol="tcp" drop'
-# What spoils one thing on a host, and what the plan then names, in rounds.
-SPOILS: list[dict[str, tuple[str, str]]] = [
+DROP = 'rule priority="-8085" port port="8086" protocol="tcp" drop'
+DENY = "deny proto tcp from 0.0.0.0/1 to any port 5001:5003,8086"
+# What spoils one thing on each host, and what the plan then names. The scenario tampering spoils files and the unit.
+SPOILS = [
     {
         "nftables": ("nft flush chain inet sparkflows_mlops guarded", "rules in the kernel"),
         "ufw": ("iptables -F ufw-user-input && iptables -A ufw-user-input -p tcp --dport 22 -j ACCEPT", "some are not in the kernel"),
@@ -199,23 +199,9 @@ SPOILS: list[dict[str, tuple[str, str]]] = [
     },
     {
         "nftables": ("nft delete table inet sparkflows_mlops", "rules in the kernel"),
-        "ufw": (
-            "ufw delete deny proto tcp from 0.0.0.0/1 to any port 5001:5003,8086",
-            "ufw deny proto tcp from 0.0.0.0/1 to any port 5001:5003,8086",
-        ),
+        "ufw": (f"ufw delete {DENY}", f"ufw {DENY}"),
         "firewalld": (f"firewall-cmd --permanent --remove-rich-rule='{DROP}'", f"firewalld, zone public, permanent: {DROP}"),
     },
-    {"nftables": (f"sed -i s/8086/8087/ {RULES}", "define sparkflows_mlops_ports = { 5001-5003, 8087 }")},
-    {"nftables": (f"chmod 0666 {RULES}", RULES)},
-    {"nftables": (f"rm {RULES}", RULES)},
-    {"nftables": (f"echo '# spoilt' >> {PROGRAM}", PROGRAM)},
-    {"nftables": (f"chown nobody {PROGRAM}", PROGRAM)},
-    {"nftables": ("chmod 0777 /opt/sparkflows/firewall", "/opt/sparkflows/firewall")},
-    {"nftables": ("rm -r /opt/sparkflows/firewall", PROGRAM)},
-    {"nftables": (f"echo '# spoilt' >> /etc/systemd/system/{UNIT}", f"/etc/systemd/system/{UNIT}")},
-    {"nftables": (f"rm /etc/systemd/system/{UNIT}", f"/etc/systemd/system/{UNIT}")},
-    {"nftables": (f"systemctl disable {UNIT}", UNIT)},
-    {"nftables": (f"systemctl stop {UNIT}", UNIT)},
 ]
 
 
@@ -224,17 +210,16 @@ def test_the_rules_follow_the_variables_again(operator, world: World) -> None:
     assert_guarded(world)
 
 
-@pytest.mark.parametrize("spoilt", SPOILS, ids=lambda spoilt: "; ".join(command for command, dummy in spoilt.values()))
+@pytest.mark.parametrize("spoilt", SPOILS, ids=["in the kernel", "on the whole"])
 def test_what_is_spoilt_is_named_and_repaired(operator, world: World, spoilt: dict[str, tuple[str, str]]) -> None:
     for host, (command, dummy) in spoilt.items():
         world.on(host).check_output(command)
     foretold = operator.play("open.yml", "--check", "-v")
-    assert [seen for dummy, seen in spoilt.values() if seen not in foretold.text] == []
-    assert {host for dummy, host in foretold.changed} == set(spoilt)
-    assert sorted(operator.play("open.yml").changed) == sorted(foretold.changed)
-
-
-def test_nothing_is_left_of_that(operator, world: World) -> None:
+    done = operator.play("open.yml")
+    said = foretold.text.replace('\\"', '"')
+    assert [seen for dummy, seen in spoilt.values() if seen not in said] == []
+    assert sorted(done.changed) == sorted(foretold.changed)
+    assert {host for dummy, host in done.changed} == set(BACKENDS)
     assert_guarded(world)
     assert operator.play("open.yml").unchanged
 
