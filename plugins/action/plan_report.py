@@ -18,7 +18,7 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("show", "refuse", "fail_on_difference", "path"))
+    _VALID_ARGS = frozenset(("show", "note", "refuse", "fail_on_difference", "path"))
 
     def run(self, tmp=None, task_vars=None):
         task_vars = task_vars or {}
@@ -35,6 +35,8 @@ class ActionModule(ActionBase):
                 return dict(result, failed=True, msg=problem)
         if args.get("show") == "done":
             Display().display(report.done({name: _plan_of(hostvars[name]) for name in names}, self._task.check_mode))
+            if args.get("note"):
+                Display().display(str(args["note"]))
         elif args.get("show") and not (args.get("refuse") and seen["finding"]):
             Display().display(report.as_text(rows, quiet=args["show"] == "differences"))
         if args.get("refuse") and seen["finding"]:

@@ -24,6 +24,9 @@ options:
       - Nothing is printed unless this is given.
     type: str
     choices: [everything, differences, done]
+  note:
+    description: A sentence to print after what was done.
+    type: str
   path:
     description:
       - A file on the controller to write the report to, as one HTML page, as JSON, or as text for the textfile collector of Prometheus, by its
