@@ -44,7 +44,7 @@ def planned(given: Settings, ahead: t.Mapping[str, t.Sequence[str]] | None = Non
     return hosts.Planned(["mlops_agent"], given, lambda role, template, inputs: "text of %s" % template, ahead or {})
 
 
-def thing(kind: str = "file", mode: str = "0644", **facts: t.Any) -> Reading:
+def thing(kind: str | None = "file", mode: str | None = "0644", **facts: t.Any) -> Reading:
     return {"exists": True, "kind": kind, "mode": mode, "owner": "root", "group": "root", "mtime": STARTED - 100, "matches": None, "text": None, **facts}
 
 
@@ -91,7 +91,7 @@ def told(**declared: t.Any) -> dict[str, t.Any]:
 
 def rows(given: Settings, reading: Reading, **ahead: list[str]) -> list[Row]:
     plan = planned(given, ahead).judge(reading)
-    return [tuple(row[key] for key in ("step", "item", "before", "after", "reason")) for row in plan.roles["mlops_agent"]["differences"]]  # type: ignore[misc]
+    return [tuple(row[key] for key in ("step", "item", "before", "after", "reason")) for row in plan.roles["mlops_agent"]["differences"]]
 
 
 def restart(reason: str) -> Row:
