@@ -119,20 +119,26 @@ class TestLogin:
         assert foreseen("login_file", options, secrets={"password": "other"}) == {"changed": True, "error": None}
 
 
-#: For each module options that it can't use, and what it says of them.
-WRONG: dict[str, tuple[dict[str, t.Any], str]] = {
-    "archive_release": ({"dest": "/opt/x", "keep": "many"}, "archive_release: "),
-    "pip_lock": ({"dest": "relative"}, "dest is "),
-    "firewall_ports": ({"ports": ["http"], "sources": ["192.0.2.1"], "state": "present"}, "firewall_ports: "),
-    "mlops_deployment": ({}, "mlops_deployment: "),
-    "mlops_deployments": ({"agent_url": "http://127.0.0.1:8086"}, "mlops_deployments: "),
-    "login_file": ({"path": "/etc/x"}, "login_file: "),
-}
+#: Options that fit a module's specification and that it can't use, and what it says of them.
+UNFIT: list[tuple[str, dict[str, t.Any], str]] = [
+    ("archive_release", {"dest": "relative"}, "dest is 'relative'; expected an absolute path"),
+    ("pip_lock", {"dest": "relative"}, "dest is 'relative'; expected an absolute path"),
+    ("firewall_ports", {"ports": ["http"], "sources": ["192.0.2.1"]}, "firewall_ports: "),
+    ("mlops_deployment", {"agent_url": "8086", "agent_token": "geheim-0123456789", "name": "churn"}, "agent_url"),
+]
 
 
-@pytest.mark.parametrize("module", sorted(predictions._MODULES))
-def test_what_a_module_cannot_use_is_a_sentence(module: str) -> None:
-    options, said = WRONG[module]
+@pytest.mark.parametrize(("module", "options", "said"), UNFIT)
+def test_what_a_module_cannot_use_is_a_sentence(module: str, options: dict[str, t.Any], said: str) -> None:
     seen = foreseen(module, options)
     assert seen["changed"] is True
     assert said in seen["error"]
+    assert "geheim" not in seen["error"]
+
+
+@pytest.mark.parametrize("module", sorted(predictions._MODULES))
+def test_an_option_that_a_module_does_not_have_is_a_sentence(module: str) -> None:
+    seen = foreseen(module, {"unheard_of": True})
+    assert seen["changed"] is True
+    assert seen["error"].startswith(module + ": ")
+    assert "unheard_of" in seen["error"]
