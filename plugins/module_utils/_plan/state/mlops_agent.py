@@ -329,7 +329,9 @@ def _to_start(settings: Settings, reading: Reading, found: t.Sequence[Difference
     if running and not reasons:
         return []
     before = "runs" if running else unit["active_state"] if unit["exists"] else "missing"
-    return sockets + [Difference(_ROLE, "start", _UNIT, before, "restarted" if running else "started", "; ".join(reasons) if running else "")]
+    if not running:
+        reasons = ["it needs %s" % difference.item for difference in sockets]
+    return sockets + [Difference(_ROLE, "start", _UNIT, before, "restarted" if running else "started", "; ".join(reasons))]
 
 
 def _tracking(settings: Settings, reading: Reading, found: t.Sequence[Difference]) -> list[Difference]:

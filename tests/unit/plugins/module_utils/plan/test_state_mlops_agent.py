@@ -213,6 +213,15 @@ def test_a_host_that_has_nothing_gets_everything() -> None:
     assert ("configuration", "/etc/sparkflows-mlops", "missing", "made", "") in rows(given, reading)
 
 
+def test_an_agent_that_went_with_its_socket_says_so() -> None:
+    reading = converged(SETTINGS)
+    for unit in (HELPER, UNIT):
+        reading["units"][unit].update(active_state="inactive", started_at=None)
+    assert rows(SETTINGS, reading) == [
+        ("start", HELPER, "closed", "open", ""), ("start", UNIT, "inactive", "started", "it needs mlops-model-helper.socket"),
+    ]  # fmt: skip
+
+
 def test_a_service_that_opened_the_port_itself_is_in_the_way_of_the_socket() -> None:
     reading = converged(SETTINGS)
     assert state.inputs(SETTINGS, reading)["holders"] == []
