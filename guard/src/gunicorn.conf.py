@@ -30,7 +30,8 @@ def on_starting(server):
 
 def post_worker_init(worker):
     """gunicorn calls this when a worker has loaded its application and not yet taken a request."""
-    from tracking_guard import requests, stores
+    from tracking_guard import downloads, requests, stores
 
     stores.install(_places())
+    downloads.install()
     worker.wsgi = requests.Guard(worker.wsgi, os.environ.get("TRACKING_GUARD_NAME", ""))

@@ -66,10 +66,21 @@ class Tracking:
     def client(self) -> Server:
         return Server("127.0.0.1", self.port)
 
+    def processes(self) -> t.List[int]:
+        """The server and its workers, which have a session of their own."""
+        return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and _session(int(entry)) == self._process.pid]
+
     def stop(self) -> None:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+
+
+def _session(process: int) -> t.Optional[int]:
+    try:
+        return os.getsid(process)
+    except ProcessLookupError:
+        return None
 
 
 @pytest.fixture(scope="session")

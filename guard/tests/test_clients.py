@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 import typing as t
+import urllib.request
 from pathlib import Path
 from urllib.parse import quote
 
@@ -87,6 +90,30 @@ def test_java_clients_and_curl_work(guarded: Tracking) -> None:
         client = guarded.client()
         answer = client.send("POST", "/api/2.0/mlflow/experiments/create", json.dumps({"name": kind}).encode(), {"Content-Type": kind})
         assert "experiment_id" in json.loads(answer)
+
+
+def test_a_large_file_without_line_breaks_takes_no_memory(serve: t.Callable[..., Tracking]) -> None:
+    """MLflow reads what it hands out line by line, so all of this file at once; without the guard it does."""
+    size = 256 << 20
+    grown = {}
+    for guarded in (True, False):
+        server = serve(guarded)
+        with open(os.path.join(server.world.store, "zeros"), "wb") as file:
+            file.truncate(size)
+        before = peak_memory(server)
+        with urllib.request.urlopen(server.url + "/api/2.0/mlflow-artifacts/artifacts/zeros", timeout=60) as answer:
+            assert sum(len(piece) for piece in iter(lambda: answer.read(1 << 20), b"")) == size  # noqa: B023 - read before the next round
+        grown[guarded] = peak_memory(server) - before
+    assert grown[True] < size // 8 < size <= grown[False]
+
+
+def peak_memory(server: Tracking) -> int:
+    """The most bytes that any process of the server had in memory."""
+    peaks = []
+    for process in server.processes():
+        found = re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/%d/status" % process).read_text(), re.M)
+        peaks += [int(found.group(1)) << 10] if found else []
+    return max(peaks)
 
 
 def test_further_places(serve: t.Callable[..., Tracking]) -> None:

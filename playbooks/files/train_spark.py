@@ -5,7 +5,6 @@ The rows follow y = 3 a - b + 1 exactly, so that the predictions are known witho
 
 import json
 import os
-import pwd
 import tempfile
 
 import mlflow
@@ -16,10 +15,9 @@ from pyspark.ml.feature import VectorAssembler
 from pyspark.ml.regression import LinearRegression
 from pyspark.sql import SparkSession
 
-# The JVM and Snappy load libraries from their temporary folder, which they can't from a /tmp that is mounted noexec; and where the host's own
-# name does not resolve, Spark needs to be told an address.
-home = pwd.getpwuid(os.getuid()).pw_dir
-work = tempfile.TemporaryDirectory(prefix="train-", dir=home if os.access(home, os.W_OK) else None)
+# The JVM and Snappy load libraries from their temporary folder, which is not always where TMPDIR says; and where the host's own name does not
+# resolve, Spark needs to be told an address.
+work = tempfile.TemporaryDirectory(prefix="train-")
 os.environ["JAVA_TOOL_OPTIONS"] = f"-Djava.io.tmpdir={work.name} -Dorg.xerial.snappy.tempdir={work.name}"
 os.environ["SPARK_LOCAL_DIRS"] = work.name
 os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"

@@ -34,6 +34,10 @@ def test_no_python(operator, disk, host: Host) -> None:
     refused(operator, type(disk)(host), r"Its Pythons are /usr/bin/python3\S* \(3\.13\).*ansible_python_interpreter has to name one", **named)
 
 
+def test_a_wrong_password_for_sudo(operator, disk) -> None:
+    refused(operator, disk, "(?i)incorrect sudo password", ansible_become_password="wrong")
+
+
 @contextmanager
 def held_lock(host: Host) -> Iterator[None]:
     program = "import fcntl,time; f=open('/var/lib/dpkg/lock-frontend','w'); fcntl.lockf(f, fcntl.LOCK_EX); open('/run/locked','w'); time.sleep(600)"
@@ -45,16 +49,15 @@ def held_lock(host: Host) -> Iterator[None]:
 
 
 def test_packages_are_looked_for_first(operator, disk, host: Host) -> None:
-    proxied = {"python_environment": {"http_proxy": "", "https_proxy": ""}}
     refused(operator, disk, "The package no-such-package will be needed, but no package source of the host offers it",
-            python_archive_packages=["no-such-package"], **proxied)  # fmt: skip
+            python_archive_packages=["no-such-package"])  # fmt: skip
 
 
 def test_a_lock_is_waited_for(operator, host: Host) -> None:
     with held_lock(host):
         host.check_output("systemd-run --quiet --on-active=8 systemctl stop upgrade")
         started = time.monotonic()
-        run = operator.play("preflight", python_archive_packages=["cowsay"], python_environment={"http_proxy": "", "https_proxy": ""})
+        run = operator.play("preflight", python_archive_packages=["cowsay"])
         assert run.code == 0
         assert time.monotonic() - started > 4
 
