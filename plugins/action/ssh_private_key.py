@@ -10,8 +10,8 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_check import report_on
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import policy_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_check import report_on
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.keys import policy_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import source_argument_spec
 
 MODULE = "sparkflows.mlops.ssh_private_key"

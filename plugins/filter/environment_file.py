@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _systemd
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import systemd as _systemd
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 DOCUMENTATION = r"""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_named import named_settings as _named
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.named import named_settings as _named
 
 DOCUMENTATION = r"""
 name: named_settings

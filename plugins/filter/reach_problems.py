@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._reach import problems
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host.reach import problems
 
 DOCUMENTATION = r"""
 name: reach_problems
@@ -17,7 +17,7 @@ author:
 positional: _input, host
 options:
   _input:
-    description: The addresses with their answers, RV(sparkflows.mlops.mlflow_host_info#module:host.urls).
+    description: The addresses with their answers, RV(sparkflows.mlops.host_info#module:host.urls).
     type: dict
     required: true
   host:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._tracking_login import pending, problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.tracking_login import pending, problem
 
 DOCUMENTATION = r"""
 name: tracking_login
@@ -17,7 +17,7 @@ author:
 positional: _input, url, with_login
 options:
   _input:
-    description: One value of RV(sparkflows.mlops.mlflow_host_info#module:host.urls), of a call of MLflow's API.
+    description: One value of RV(sparkflows.mlops.host_info#module:host.urls), of a call of MLflow's API.
     type: dict
     required: true
   url:

@@ -157,8 +157,8 @@ notes:
   - When a release is replaced by other content of the same name, there is a moment between two renames in which it is missing.
     Give new content a new O(release) where that matters.
 seealso:
-  - module: sparkflows.mlops.pip_lock
-  - module: sparkflows.mlops.mlflow_host_info
+  - module: sparkflows.mlops.pip_environment
+  - module: sparkflows.mlops.host_info
 """
 
 EXAMPLES = r"""
@@ -238,7 +238,7 @@ version_output:
   sample: openjdk version "1.8.0_462"
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._archive_release import ARGUMENT_SPEC, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._archive.release import ARGUMENT_SPEC, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 

@@ -173,7 +173,7 @@ archived:
 """
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import (
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import (
     STAGES,
     Registry,
     run,

@@ -13,7 +13,7 @@ version_added: 1.0.0
 description:
   - Works out on the controller what the roles are to leave behind on the host, from the defaults of the roles and the variables of the host,
     and holds these variables against the roles' argument specifications and rules.
-  - Asks the host in one execution of M(sparkflows.mlops.mlflow_host_info) everything that the roles have to know, the files that they fill in
+  - Asks the host in one execution of M(sparkflows.mlops.host_info) everything that the roles have to know, the files that they fill in
     from templates included.
   - Compares both. What would stop a role is a finding; what is not as wanted is a difference, and names the step of the role that mends it.
   - Changes nothing. The roles' own tasks carry a plan out, each when its step is in RV(steps).
@@ -64,7 +64,7 @@ notes:
   - The environment of the task, such as a proxy, is that in which the host asks its package sources.
   - Secrets are compared on the host and are neither returned nor shown.
 seealso:
-  - module: sparkflows.mlops.mlflow_host_info
+  - module: sparkflows.mlops.host_info
 """
 
 EXAMPLES = r"""

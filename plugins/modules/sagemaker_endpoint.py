@@ -344,7 +344,7 @@ calls:
 
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import (
     MUTUALLY_EXCLUSIVE,
     REQUIRED_BY,
     REQUIRED_TOGETHER,
@@ -352,10 +352,10 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
     aws_argument_spec,
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import Registry, tracking_argument_spec, tracking_client
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import Registry, tracking_argument_spec, tracking_client
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker import SageMaker, run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker_options import ENDPOINT
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.endpoint import SageMaker, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.options import ENDPOINT
 
 
 def argument_spec() -> dict[str, t.Any]:

@@ -129,7 +129,7 @@ calls:
 
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import (
     MUTUALLY_EXCLUSIVE,
     REQUIRED_BY,
     REQUIRED_TOGETHER,
@@ -138,7 +138,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker_role import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.role import run
 
 
 def argument_spec() -> dict[str, t.Any]:

@@ -136,7 +136,7 @@ calls:
 
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import (
     MUTUALLY_EXCLUSIVE,
     REQUIRED_BY,
     REQUIRED_TOGETHER,
@@ -145,8 +145,8 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import (
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker_score import Endpoint
-from ansible_collections.sparkflows.mlops.plugins.module_utils._scoring import INPUT_FORMS, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.score import Endpoint
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.scoring import INPUT_FORMS, run
 
 
 def argument_spec() -> dict[str, t.Any]:

@@ -46,7 +46,7 @@ extends_documentation_fragment:
 notes:
   - The journal of a system unit is readable to root, and so needs C(become).
 seealso:
-  - module: sparkflows.mlops.mlflow_host_info
+  - module: sparkflows.mlops.host_info
 """
 
 EXAMPLES = r"""
@@ -67,8 +67,8 @@ seconds:
 
 import re
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _service_wait as service_wait
-from ansible_collections.sparkflows.mlops.plugins.module_utils._url_answers import url_answers
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import service_wait
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host.url_answers import url_answers
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 

@@ -89,7 +89,7 @@ import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._serving_image import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.serving_image import run
 
 
 def argument_spec() -> dict[str, t.Any]:

@@ -273,9 +273,9 @@ requests:
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_config import ARGUMENT_SPEC, run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_settings import secret_texts
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.config import ARGUMENT_SPEC, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.settings import secret_texts
 
 
 def main() -> None:

@@ -90,8 +90,8 @@ unresolved:
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows, sparkflows_argument_spec
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_config import info
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows, sparkflows_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.config import info
 
 
 def main() -> None:

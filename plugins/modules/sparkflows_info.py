@@ -103,8 +103,8 @@ token:
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows, sparkflows_argument_spec
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_info import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows, sparkflows_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.info import run
 
 
 def main() -> None:

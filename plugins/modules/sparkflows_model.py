@@ -242,9 +242,9 @@ requests:
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import sparkflows_argument_spec
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_models import run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_repository import SELECTORS
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import sparkflows_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.models import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.repository import SELECTORS
 
 
 def argument_spec() -> dict[str, object]:

@@ -95,8 +95,8 @@ differing:
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_workflow_import import ARGUMENT_SPEC, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.workflow_import import ARGUMENT_SPEC, run
 
 
 def main() -> None:

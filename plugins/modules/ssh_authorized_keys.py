@@ -134,7 +134,7 @@ removed:
   sample: []
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._authorized_keys import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.authorized_keys import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 

@@ -209,9 +209,9 @@ login:
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_check import run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import policy_argument_spec
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_login import login_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_check import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.keys import policy_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.login import login_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import source_argument_spec
 
 

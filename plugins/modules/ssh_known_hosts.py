@@ -78,7 +78,7 @@ EXAMPLES = r"""
 RETURN = r""" # """
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._known_hosts import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.known_hosts import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 

@@ -145,9 +145,9 @@ findings:
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_file import KeyFile
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import policy_argument_spec
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_public_key import fingerprint, parse_public_key
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_file import KeyFile
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.keys import policy_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import fingerprint, parse_public_key
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import source_argument_spec
 
 

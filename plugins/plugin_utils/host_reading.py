@@ -33,7 +33,7 @@ class Unreachable(Exception):
 
 def read(action: t.Any, asked: dict[str, t.Any], task_vars: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
     """What the host says to these questions, and why it can't be read, in which case the first is empty. Raises `Unreachable`."""
-    answer = action._execute_module("sparkflows.mlops.mlflow_host_info", module_args=asked, task_vars=task_vars)
+    answer = action._execute_module("sparkflows.mlops.host_info", module_args=asked, task_vars=task_vars)
     if "host" in answer:
         return answer["host"], []
     if answer.get("unreachable"):

@@ -17,7 +17,7 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.loader import lookup_loader
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived, site, validation
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_workflow_import import read_file
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.workflow_import import read_file
 
 try:
     from ansible.template import trust_as_template

@@ -164,7 +164,7 @@ def test_again_without_a_change(operator) -> None:
     again = operator.play("open.yml", "-vvv")
     assert again.unchanged
     # One reading of each host, and nothing else.
-    assert re.findall(r"Using module file \S+/(\w+)\.py", again.output) == ["mlflow_host_info"] * 3
+    assert re.findall(r"Using module file \S+/(\w+)\.py", again.output) == ["host_info"] * 3
 
 
 def test_established_connections_stay(operator, world: World) -> None:

@@ -134,7 +134,7 @@ def test_first_run(first: SetUp) -> None:
     assert first.again.unchanged
     # One reading of each host tells what would stop the role and what it compares.
     modules = Counter(re.findall(r"Using module file \S+/(\w+)\.py", first.again.output))
-    assert modules == {"mlflow_host_info": 2}
+    assert modules == {"host_info": 2}
     assert first.escapes == []
 
 

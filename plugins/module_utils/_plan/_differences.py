@@ -53,7 +53,7 @@ class File(t.NamedTuple):
 class State(t.NamedTuple):
     """What one role leaves behind on a host: how it is asked for, what would keep the role from making it, and how far the host is from it.
 
-    ``questions(settings)`` are options of the module C(mlflow_host_info), ``findings(settings, reading)`` sentences. ``inputs(settings, reading)``
+    ``questions(settings)`` are options of the module C(host_info), ``findings(settings, reading)`` sentences. ``inputs(settings, reading)``
     is what the role's tasks and templates are filled with; it is asked for without a reading where a file is compared on the host.
     ``differences(settings, reading, contents, ahead)`` is None for a role that decides by itself as it goes.
     ``needs(settings, reading, ahead)`` are further sentences, for what the role needs of roles before it and they are not going to bring.

@@ -6,7 +6,7 @@
 
 """Checks of one reading of a host that several roles share. Each takes what it judges and returns sentences: what is wrong, what was seen, what to try.
 
-A reading is what the module C(mlflow_host_info) returns as C(host); what was not asked for is not judged.
+A reading is what the module C(host_info) returns as C(host); what was not asked for is not judged.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _tracking_database as tracking_database
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import tracking_database
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
 
 DIRECTORY = "/var/lib/mlflow-server"

@@ -6,7 +6,7 @@
 
 """What each role has to know of a host before anything is changed, and what it then finds there.
 
-`questions` makes the one reading of a host for all its roles, as options of the module C(mlflow_host_info); `findings` judges it.
+`questions` makes the one reading of a host for all its roles, as options of the module C(host_info); `findings` judges it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ IDLE: dict[str, t.Callable[[Settings], bool]] = {"ssh_access": lambda settings: 
 
 
 def questions(roles: t.Iterable[str], settings: Settings) -> Questions:
-    """The options of C(mlflow_host_info) that answer what all these roles have to know; a role that is not in `STATES` asks nothing."""
+    """The options of C(host_info) that answer what all these roles have to know; a role that is not in `STATES` asks nothing."""
     asked: Questions = {"package_lock_wait": LOCK_WAIT}
     for role in roles:
         of_role = STATES[role].questions(settings) if role in STATES else {}
@@ -97,7 +97,7 @@ class Planned:
         self.roles, self.settings, self._fill_in, self._ahead = roles, settings, fill_in, ahead
 
     def questions(self) -> Questions:
-        """The options of C(mlflow_host_info): what the roles ask, and the files that they fill in."""
+        """The options of C(host_info): what the roles ask, and the files that they fill in."""
         asked = questions(self.roles, self.settings)
         for role, file in self._files():
             content = {"content": self._filled(role, file, None)} if file.secret else {"text": True}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_options
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import options as _scorer_options
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _rules as rules
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _specs
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Rule, Settings

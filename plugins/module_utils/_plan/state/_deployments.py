@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _agent as agent
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import agent
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import mlops_agent as rules
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import Difference
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings

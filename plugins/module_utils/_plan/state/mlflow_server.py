@@ -15,7 +15,7 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._archive_release import digest_of_folder
+from ansible_collections.sparkflows.mlops.plugins.module_utils._archive.release import digest_of_folder
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_checks as checks
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_stores as stores
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import mlflow_server as rules

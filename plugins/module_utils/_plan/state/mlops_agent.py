@@ -12,7 +12,7 @@ import functools
 import os
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _archive_release as archive_release
+from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_checks as checks
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import mlops_agent as rules
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import (

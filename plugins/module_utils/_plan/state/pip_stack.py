@@ -42,12 +42,12 @@ def questions(settings: Settings) -> Questions:
     """What is asked of a host; see `State`."""
     prefix = settings["pip_stack_prefix"]
     if not _present(settings):
-        return {"in_use": [prefix], "predictions": [{"name": "pip_stack", "module": "pip_lock", "options": {"dest": prefix, "state": "absent"}}]}
+        return {"in_use": [prefix], "predictions": [{"name": "pip_stack", "module": "pip_environment", "options": {"dest": prefix, "state": "absent"}}]}
     same = ("prefix", "python", "installer", "uv", "find_links", "offline", "ca_bundle", "compile", "keep", "timeout")
     options = {"dest" if name == "prefix" else name: settings["pip_stack_" + name] for name in same}
     options.update(lock=rules.lock_text(settings), uv_lock=rules.uv_lock_text(settings))
     secrets = {name: settings["pip_stack_" + name] for name in ("index_url", "extra_index_urls") if settings["pip_stack_" + name]}
-    return {"paths": [prefix], "predictions": [{"name": "pip_stack", "module": "pip_lock", "options": options, "secrets": secrets}]}
+    return {"paths": [prefix], "predictions": [{"name": "pip_stack", "module": "pip_environment", "options": options, "secrets": secrets}]}
 
 
 def findings(settings: Settings, reading: Reading) -> list[str]:

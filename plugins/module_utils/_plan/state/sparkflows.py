@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _reach as reach
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _tracking_login as tracking_login
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import reach
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import tracking_login
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import sparkflows as rules
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import Ahead, Contents, Difference, Inputs, Questions, State
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._redaction import holds_secret
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_named import named_settings
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.named import named_settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._urls import service_url
 
 #: Tells on the host that the file was changed and Sparkflows not restarted yet.

@@ -17,7 +17,7 @@ import boto3
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from moto.sagemaker.models import sagemaker_backends
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import Aws
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"

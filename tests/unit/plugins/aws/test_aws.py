@@ -11,8 +11,8 @@ import typing as t
 
 import pytest
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _aws
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import Aws, aws_argument_spec, merged_tags, tag_dict, tag_list
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import session as _aws
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, aws_argument_spec, merged_tags, tag_dict, tag_list
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from tests.unit.plugins.aws.cloud import ACCOUNT, REGION, SECRET, SESSION, validated
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _ecr
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import Aws
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import ecr as _ecr
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.docker import Docker
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.modules import ecr_image
 from tests.unit.plugins.aws.cloud import ACCOUNT, SECRET, SESSION, Cloud, options, validated, writes
@@ -70,7 +71,7 @@ class Runner:
     def __call__(self, check: bool = False, **given: t.Any) -> dict[str, t.Any]:
         params = validated(ecr_image.argument_spec(), options(self.cloud.url, **{"name": self.name, "push_timeout": 60, **given}))
         self.aws = Aws(params)
-        docker = _ecr.Docker(self.aws, params["build_timeout"], params["push_timeout"])
+        docker = Docker(self.aws, params["build_timeout"], params["push_timeout"])
         return _ecr.run(params, _ecr.Repository(self.aws, params["name"]), docker, check)
 
     def twice(self, **given: t.Any) -> dict[str, t.Any]:

@@ -20,11 +20,12 @@ from pathlib import Path
 import pytest
 from botocore.stub import Stubber
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sagemaker
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import Aws
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import endpoint as _endpoint
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import sagemaker as _sagemaker
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import Registry, tracking_client
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker_artifacts import FolderSource
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import Registry, tracking_client
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.artifacts import FolderSource
 from ansible_collections.sparkflows.mlops.plugins.modules import sagemaker_endpoint
 from tests.unit.plugins.aws.cloud import ACCOUNT, REGION, SECRET, SESSION, Cloud, endpoints, options, validated, writes
 
@@ -68,7 +69,7 @@ class Runner:
         params = self.params(**given)
         self.aws = Aws(params)
         self.stubbed(self.aws)
-        return _sagemaker.run(params, _sagemaker.SageMaker(self.aws), lambda: Registry(tracking_client(dict(params, use_proxy=True))), check)
+        return _endpoint.run(params, _sagemaker.SageMaker(self.aws), lambda: Registry(tracking_client(dict(params, use_proxy=True))), check)
 
     def twice(self, **given: t.Any) -> dict[str, t.Any]:
         """Check, run, check again and run again; the real run's result."""

@@ -12,8 +12,8 @@ import urllib.parse
 import pytest
 from botocore.stub import Stubber
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sagemaker_role
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import Aws
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import role as _sagemaker_role
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.modules import sagemaker_role_check
 from tests.unit.plugins.aws.cloud import ACCOUNT, SECRET, SESSION, Cloud, options, validated, writes

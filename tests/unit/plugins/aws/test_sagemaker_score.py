@@ -13,10 +13,11 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sagemaker_score, _scoring
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import Aws
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import score as _sagemaker_score
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import scoring as _scoring
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sagemaker_score import Endpoint
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.score import Endpoint
 from ansible_collections.sparkflows.mlops.plugins.modules import sagemaker_score
 from tests.unit.plugins.aws.cloud import options, validated
 

@@ -9,7 +9,7 @@ import typing as t
 
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.filter.reach_problems import FilterModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._url_answers import url_answers
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host.url_answers import url_answers
 
 reach_problems = FilterModule().filters()["reach_problems"]
 FIREWALL = "Check that the services run, and that no firewall on the way or on their host keeps sparkflows out."

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.sparkflows.mlops.plugins.filter.ssh_targets import ssh_targets
-from ansible_collections.sparkflows.mlops.plugins.module_utils._known_hosts import pins
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.known_hosts import pins
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _rules as rules
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.ssh_access import TARGET
 

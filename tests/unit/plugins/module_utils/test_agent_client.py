@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _agent
-from ansible_collections.sparkflows.mlops.plugins.module_utils._agent import Deployments, agent_client, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import agent as _agent
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.agent import Deployments, agent_client, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _agent_reading as agent_reading
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _predictions
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import agent_reading
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import predictions as _predictions
 
 CHURN = {"name": "churn", "model_uri": "models:/churn/3", "resolved_uri": "models:/churn/3", "port": 5001, "workers": 1, "memory_mb": 512,
          "startup_timeout": 180, "probe": None, "follow": False, "state": "ready", "message": "The model answers."}  # fmt: skip

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _archive_release as archive_release
+from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _files as files
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 

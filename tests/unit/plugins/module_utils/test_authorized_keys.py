@@ -13,8 +13,8 @@ import subprocess
 import threading
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _authorized_keys as authorized_keys
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _user_files as user_files
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import authorized_keys
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import user_files
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 ONE = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"

@@ -10,7 +10,7 @@ import ipaddress
 import typing as t
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils._certificates import certificate_facts
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host.certificates import certificate_facts
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa

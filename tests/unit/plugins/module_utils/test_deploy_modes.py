@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils._deploy_modes import problems
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.deploy_modes import problems
 
 URL = "https://mlflow.example.com:5443"
 SSH = {"ssh_user": "mlops", "ssh_host": "mlflow.example.com", "ssh_key_path": "/home/sparkflows/.ssh/key"}

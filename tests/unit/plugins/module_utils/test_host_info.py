@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Sparkflows MLOps collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What mlflow_host_info reads, on the machine that runs the tests."""
+"""What host_info reads, on the machine that runs the tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _host_info as host_info
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import reading as host_info
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 NOTHING = {

@@ -19,13 +19,14 @@ import urllib.parse
 
 import pytest
 from ansible.module_utils import urls
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _http, _sources
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _http
+from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import sources as _sources
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import decoded, parsed, retry_after, scrubbed, server_words, shown_location
 from ansible_collections.sparkflows.mlops.plugins.module_utils._download import TooLarge, download, followed
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, HttpError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._requirements import Pin
-from ansible_collections.sparkflows.mlops.plugins.module_utils._url_answers import url_answers
+from ansible_collections.sparkflows.mlops.plugins.module_utils._pip.requirements import Pin
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host.url_answers import url_answers
 
 TIMEOUT = 0.6
 
@@ -107,7 +108,7 @@ PLACES = {
 
 
 def asked(url: str, **given: t.Any) -> dict[str, t.Any]:
-    """What mlflow_host_info finds out of an address."""
+    """What host_info finds out of an address."""
     return url_answers([{"url": url, "timeout": TIMEOUT, "ca_path": None, "validate_certs": True, "use_proxy": False, **given}])[url]
 
 

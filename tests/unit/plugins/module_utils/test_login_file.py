@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _login_file as login_file
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import login_file
 
 PASSWORD = 'a long "password" with $6$ in it'
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _mlflow
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import registry as _mlflow
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import Registry, join_artifact_uri, run, tracking_client
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import Registry, join_artifact_uri, run, tracking_client
 
 TOKEN = "CANARY-token-0123456789"
 

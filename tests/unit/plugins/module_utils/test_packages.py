@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _packages as packages
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import packages
 
 DEBIAN = {"distribution": "Debian", "family": "Debian"}
 HOLDER = "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"

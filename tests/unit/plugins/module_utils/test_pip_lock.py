@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Sparkflows MLOps collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The environments of pip_lock, made with real installers out of small wheels; no network is needed.
+"""The environments of pip_environment, made with real installers out of small wheels; no network is needed.
 
 Runs with the interpreter named in TEST_PYTHON37 where there is one, else with that of the tests.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _pip_lock as pip_lock
+from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import environment as pip_environment
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 PYTHON = os.environ.get("TEST_PYTHON37") or os.path.realpath(sys.executable)
@@ -52,7 +52,7 @@ class Maker:
         }  # fmt: skip
 
     def __call__(self, check=False, **options):
-        return pip_lock.run(self.params(**options), check, self.environment, self.warnings.append)
+        return pip_environment.run(self.params(**options), check, self.environment, self.warnings.append)
 
     def names(self):
         return sorted(os.listdir(self.dest / "releases"))
@@ -399,7 +399,7 @@ def run_until(point, params, environment):
             setattr(os, name, watched(getattr(os, name)))
         subprocess.Popen.communicate = watched(subprocess.Popen.communicate)
         try:
-            pip_lock.run(params, False, environment, print)
+            pip_environment.run(params, False, environment, print)
         finally:
             os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
@@ -429,7 +429,7 @@ def test_an_installer_that_outlives_its_run_is_waited_for(make, tmp_path):
     child = os.fork()
     if child == 0:
         try:
-            pip_lock.run(make.params(lock=lock, uv=str(slow)), False, make.environment, print)
+            pip_environment.run(make.params(lock=lock, uv=str(slow)), False, make.environment, print)
         finally:
             os._exit(0)
     deadline = time.monotonic() + 30

@@ -12,8 +12,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _archive_release as archive_release
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _predictions as predictions
+from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import predictions
 
 DEBIAN = {"family": "Debian", "distribution": "Debian"}
 VERSION = "%d.%d" % sys.version_info[:2]
@@ -68,7 +68,7 @@ class TestPipLock:
         return {"dest": str(tmp_path / "opt"), "python": os.path.realpath(sys.executable), "python_version": VERSION, "lock": self.LOCK, **more}
 
     def test_an_environment_that_is_missing(self, tmp_path: Path) -> None:
-        seen = foreseen("pip_lock", self.options(tmp_path), secrets={"index_url": "https://reader:geheim@pypi.example.com/simple"})
+        seen = foreseen("pip_environment", self.options(tmp_path), secrets={"index_url": "https://reader:geheim@pypi.example.com/simple"})
         assert (seen["changed"], seen["error"], seen["compiled"]) == (True, None, False)
         assert seen["diff"]["before"] == ""
         assert seen["diff"]["after"].splitlines()[1:] == ["mlflow 1.30.1"]
@@ -76,19 +76,19 @@ class TestPipLock:
         assert below(tmp_path) == []
 
     def test_a_login_that_cannot_be_used_is_not_shown(self, tmp_path: Path) -> None:
-        seen = foreseen("pip_lock", self.options(tmp_path), secrets={"index_url": "https://reader:gehe im@pypi.example.com/simple"})
+        seen = foreseen("pip_environment", self.options(tmp_path), secrets={"index_url": "https://reader:gehe im@pypi.example.com/simple"})
         assert seen["error"].startswith("An entry of index_url holds a space")
         assert "gehe" not in seen["error"]
 
     def test_an_interpreter_that_is_yet_to_come(self, tmp_path: Path) -> None:
-        seen = foreseen("pip_lock", self.options(tmp_path, python=str(tmp_path / "python3.7")))
+        seen = foreseen("pip_environment", self.options(tmp_path, python=str(tmp_path / "python3.7")))
         assert (seen["changed"], seen["error"], seen["path"]) == (True, None, None)
 
     def test_a_sentence(self, tmp_path: Path) -> None:
-        assert "but CPython 2.7 is needed" in foreseen("pip_lock", self.options(tmp_path, python_version="2.7"))["error"]
+        assert "but CPython 2.7 is needed" in foreseen("pip_environment", self.options(tmp_path, python_version="2.7"))["error"]
 
     def test_absent(self, tmp_path: Path) -> None:
-        assert foreseen("pip_lock", {"dest": str(tmp_path / "opt"), "state": "absent"})["changed"] is False
+        assert foreseen("pip_environment", {"dest": str(tmp_path / "opt"), "state": "absent"})["changed"] is False
 
 
 def test_only_hosts_that_a_question_is_for_answer_it(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ class TestLogin:
 #: Options that fit a module's specification and that it can't use, and what it says of them.
 UNFIT: list[tuple[str, dict[str, t.Any], str]] = [
     ("archive_release", {"dest": "relative"}, "dest is 'relative'; expected an absolute path"),
-    ("pip_lock", {"dest": "relative"}, "dest is 'relative'; expected an absolute path"),
+    ("pip_environment", {"dest": "relative"}, "dest is 'relative'; expected an absolute path"),
     ("firewall_ports", {"ports": ["http"], "sources": ["192.0.2.1"]}, "firewall_ports: "),
     ("mlops_deployment", {"agent_url": "8086", "agent_token": "geheim-0123456789", "name": "churn"}, "agent_url"),
 ]

@@ -10,7 +10,7 @@ import random
 from pathlib import Path
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _properties as properties
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import properties
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 FILE = """\

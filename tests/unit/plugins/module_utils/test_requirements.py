@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _requirements as requirements
+from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import requirements
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 HASH = "--hash=sha256:" + "a" * 64

@@ -9,7 +9,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_models as scorer_models
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import models as scorer_models
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 

@@ -10,7 +10,7 @@ import math
 
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._scoring import (
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.scoring import (
     check_params,
     json_safe,
     mismatch,

@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _service_wait as service_wait
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _url_answers
-from ansible_collections.sparkflows.mlops.plugins.module_utils._url_answers import url_answers
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import service_wait
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import url_answers as _url_answers
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host.url_answers import url_answers
 
 RUNS = {"ActiveState": "active", "NRestarts": "0", "Result": "success", "ExecMainCode": "0", "ExecMainStatus": "0"}
 

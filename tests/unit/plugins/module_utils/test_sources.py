@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _requirements as requirements
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sources as sources
+from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import requirements
+from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import sources
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 OPTIONS = {"index_url": None, "extra_index_urls": [], "find_links": [], "offline": False, "ca_bundle": None}

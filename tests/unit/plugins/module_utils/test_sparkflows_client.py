@@ -12,7 +12,7 @@ import time
 
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows, login_schemes, timestamp, token_expiry
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows, login_schemes, timestamp, token_expiry
 
 TOKEN = "CANARY-token-0123456789"
 PASSWORD = "CANARY-pässword 0123456789"

@@ -10,10 +10,10 @@ import os
 import stat
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_config as config
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import config
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_titles import OPTIONS
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.titles import OPTIONS
 
 SECRET = "CANARY-secret-0123456789"
 PATH = "/api/v1/configurations"

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_info as info
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import info
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 
 TOKEN = "CANARY-token-0123456789"
 

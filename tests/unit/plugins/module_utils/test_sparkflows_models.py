@@ -21,8 +21,8 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _files as files
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_models as models
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_repository as models_repository
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import models
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import repository as models_repository
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_settings as settings
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_property import as_text, mask_pattern, read_properties
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_settings import Wanted, check_params, wanted_values
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_titles import OPTIONS, PUBLIC, Names
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_values import KINDS, alike_as, join_host_port, read_address, same
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.property import as_text, mask_pattern, read_properties
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.settings import Wanted, check_params, wanted_values
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.titles import OPTIONS, PUBLIC, Names
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.values import KINDS, alike_as, join_host_port, read_address, same
 
 TITLES = {
     "mlops.mlflow.trackingURL": "MLflow Tracking URL",

@@ -9,12 +9,12 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _predictions
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _properties_file as properties_file
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_config as config
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_workflow_import as workflow_import
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_standing import ARGUMENT_SPEC
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import predictions as _predictions
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import properties_file
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import config
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import workflow_import
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.standing import ARGUMENT_SPEC
 
 UUID = "6f1c0f3e-8a43-4b2e-9d0a-0d3f4c6b2a11"
 SETTINGS = {"tracking_url": "http://mlflow:5000", "deploy_mode": "local", "settings": {"app.runOnCluster": False}}

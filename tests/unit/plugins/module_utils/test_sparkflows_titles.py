@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_property import Property, read_properties
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_titles import OPTIONS, PUBLIC, Names
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.property import Property, read_properties
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.titles import OPTIONS, PUBLIC, Names
 
 # Spellings of each label of the admin guide that tell what is meant.
 SPELLINGS: dict[str, tuple[str, ...]] = {

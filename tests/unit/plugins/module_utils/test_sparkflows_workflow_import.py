@@ -10,9 +10,9 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_workflow_import as workflow_import
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import workflow_import
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 
 UUID = "6f1c0f3e-8a43-4b2e-9d0a-0d3f4c6b2a11"
 WORKFLOW: dict[str, t.Any] = {"uuid": UUID, "name": "Score Churn", "nodes": [{"id": "1"}]}

@@ -10,9 +10,9 @@ import time
 import urllib.request
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _sparkflows_workflows as workflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import workflows
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import Sparkflows
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 
 EXECUTE = "POST /api/v1/workflow/execute"
 UUID = "6f1c0f3e-8a43-4b2e-9d0a-0d3f4c6b2a11"

@@ -10,8 +10,8 @@ import subprocess
 
 import pytest
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_text import read_text
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import Policy, examine
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_text import read_text
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.keys import Policy, examine
 from tests.unit.plugins.module_utils.key_mutations import mutations
 
 WHAT = "The file /k"

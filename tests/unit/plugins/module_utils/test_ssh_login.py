@@ -19,10 +19,10 @@ import paramiko
 import pytest
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_key_check import run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_keys import policy_argument_spec
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_login import KnownKeys, login_argument_spec, read_known_hosts
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh_public_key import parse_public_key
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_check import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.keys import policy_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.login import KnownKeys, login_argument_spec, read_known_hosts
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import parse_public_key
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import source_argument_spec
 
 

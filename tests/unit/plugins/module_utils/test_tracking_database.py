@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _tracking_database as tracking_database
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import tracking_database
 
 HEAD = tracking_database.MLFLOW_1_30[-1]
 

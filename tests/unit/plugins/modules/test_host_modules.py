@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Sparkflows MLOps collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules pip_lock, mlflow_host_info and service_wait, run by Ansible itself: options, results, and no secret in the most talkative output."""
+"""The modules pip_environment, host_info and service_wait, run by Ansible itself: options, results, and no secret in the most talkative output."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ def test_pip_lock(tmp_path, run_module, make_wheel):
         "lock": wheel.pin, "installer": "pip", "find_links": [str(tmp_path / "wheels")], "offline": True,
         "index_url": "https://me:%s@mirror.example.org" % CANARY, "extra_index_urls": ["https://me:%s@more.example.org" % CANARY],
     }  # fmt: skip
-    predicted, output = run_module("pip_lock", arguments, "--check", "--diff", "-vvv")
+    predicted, output = run_module("pip_environment", arguments, "--check", "--diff", "-vvv")
     assert predicted["changed"] is True
     assert CANARY not in output and "WARNING" not in output
-    done, output = run_module("pip_lock", arguments, "--diff", "-vvv")
+    done, output = run_module("pip_environment", arguments, "--diff", "-vvv")
     assert (done["changed"], done["installed"], done["installer"]) == (True, {"alpha": "1.0"}, "pip")
     assert predicted["diff"] == done["diff"]
     assert CANARY not in output and "WARNING" not in output
-    assert run_module("pip_lock", arguments).result["changed"] is False
-    assert run_module("pip_lock", {"dest": str(tmp_path / "opt"), "state": "absent"}).result["changed"] is True
+    assert run_module("pip_environment", arguments).result["changed"] is False
+    assert run_module("pip_environment", {"dest": str(tmp_path / "opt"), "state": "absent"}).result["changed"] is True
 
 
 def test_pip_lock_refuses(tmp_path, run_module):
     arguments = {"dest": str(tmp_path / "opt"), "python": sys.executable, "lock": "alpha==1.0", "python_version": "%d.%d" % sys.version_info[:2]}
-    result, output = run_module("pip_lock", arguments)
+    result, output = run_module("pip_environment", arguments)
     assert result["msg"].startswith("Line 1 of the lock pins alpha without a hash.")
     assert "Traceback" not in output
-    assert "state is present but all of the following are missing: lock, python" in run_module("pip_lock", {"dest": "/x"}).result["msg"]
+    assert "state is present but all of the following are missing: lock, python" in run_module("pip_environment", {"dest": "/x"}).result["msg"]
 
 
 def test_mlflow_host_info(tmp_path, run_module):
@@ -45,7 +45,7 @@ def test_mlflow_host_info(tmp_path, run_module):
         "urls": [{"url": "http://127.0.0.1:1/", "username": "me", "password": CANARY}],
         "certificates": [{"path": str(tmp_path / "secret.env"), "private_key": str(tmp_path / "secret.env")}],
     }  # fmt: skip
-    result, output = run_module("mlflow_host_info", arguments, "--check", "-vvv")
+    result, output = run_module("host_info", arguments, "--check", "-vvv")
     assert result["changed"] is False
     assert result["host"]["files"][str(tmp_path / "secret.env")]["matches"] is True
     assert result["host"]["ports"] == {"1": None}

@@ -104,7 +104,7 @@ def test_no_secret_is_logged(made, logged, name: str) -> None:
 
 
 def test_what_ansible_itself_would_log(made, logged) -> None:
-    dummy, spec = made("mlflow_host_info")
+    dummy, spec = made("host_info")
     arguments = {"files": [{"path": "/etc/x.env", "content": SECRET}]}
     assert CANARY in logged(basic.AnsibleModule, spec, arguments)
     assert CANARY not in logged(QuietModule, spec, arguments)

@@ -20,13 +20,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _docker as docker
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer as scorer
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_images as images
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_models as models
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _scorer_proxy as proxy
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import engine as docker
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import services as scorer
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import images
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import models
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import proxy
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer_options import ARGUMENT_SPEC
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.options import ARGUMENT_SPEC
 
 IMAGE = "registry.example.com/team/scorer:3.2.84"
 FIRST, LATER = "sha256:" + "1" * 64, "sha256:" + "2" * 64

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils import _serving_image
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import serving_image as _serving_image
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 LOCK = "some-thing==1.0 \\\n    --hash=sha256:%s\nother==2.0.post1 \\\n    --hash=sha256:%s\n" % ("0" * 64, "1" * 64)

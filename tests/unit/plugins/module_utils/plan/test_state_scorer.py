@@ -12,7 +12,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import scorer
-from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer_options import ARGUMENT_SPEC
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.options import ARGUMENT_SPEC
 
 ROOT = Path(__file__).resolve().parents[5]
 SERVICE = {"name": "churn", "port": 9001, "model": {"path": "/srv/churn"}}

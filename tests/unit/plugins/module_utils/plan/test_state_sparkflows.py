@@ -12,7 +12,7 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import sparkflows
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows_standing import ARGUMENT_SPEC
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.standing import ARGUMENT_SPEC
 
 ROOT = Path(__file__).resolve().parents[5]
 TRACKING = "https://mlflow.example.com:5443"
