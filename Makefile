@@ -46,6 +46,13 @@ test: setup ## Run every gate
 test-fast: setup ## Run the inner loop: the gates that need no hosts
 	@tests/gates --fast
 
+.PHONY: tampering
+tampering: setup ## Spoil everything that the roles leave behind on MLflow hosts, one thing at a time
+	@$(TESTBED) engine up
+	@$(TESTBED) images
+	@$(TESTBED) artifacts
+	@TAMPERING_ROUNDS=0 molecule test -s tampering
+
 .PHONY: bench
 bench: setup ## Measure the collection on a host in Docker; fails when a figure is missed
 	@$(TESTBED) engine up
