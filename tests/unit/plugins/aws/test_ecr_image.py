@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import ecr as _ecr
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import docker
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.docker import Docker
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
@@ -252,10 +253,10 @@ def test_the_login_leaves_no_trace(ecr, images, tmp_path, monkeypatch):
     (config / "config.json").write_text('{"credsStore": "nowhere"}')
     monkeypatch.setenv("DOCKER_CONFIG", str(config))
     # A folder that a killed run left behind, and what this run uses.
-    leftover = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path) / (_ecr._SCRATCH + uuid.uuid4().hex)
+    leftover = Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path) / (docker._SCRATCH + uuid.uuid4().hex)
     leftover.mkdir(mode=0o700)
     seen: list[t.Any] = []
-    real = _ecr.commands.run
+    real = docker.commands.run
 
     def watched(argv, environment, **kwargs):
         seen.append((argv, dict(environment), kwargs.get("text")))
@@ -265,7 +266,7 @@ def test_the_login_leaves_no_trace(ecr, images, tmp_path, monkeypatch):
             assert (folder / "config.json").stat().st_mode & 0o077 == 0 or folder.stat().st_mode & 0o077 == 0
         return real(argv, environment, **kwargs)
 
-    monkeypatch.setattr(_ecr.commands, "run", watched)
+    monkeypatch.setattr(docker.commands, "run", watched)
     assert ecr(tag="1", context=str(images.context("one")))["pushed"]
     assert not leftover.exists()
     login = [entry for entry in seen if entry[0][1] == "login"]

@@ -84,8 +84,8 @@ def test_complaints(said, complaint):
     ],
 )
 def test_a_package_of_some_distributions(system, expected):
-    assert packages._is_for({"name": "docker.io", "distribution": "Debian", "except": ["Ubuntu"]}, system) is expected
-    assert packages._is_for({"name": "haproxy"}, system) is True
+    assert packages.is_for({"name": "docker.io", "distribution": "Debian", "except": ["Ubuntu"]}, system) is expected
+    assert packages.is_for({"name": "haproxy"}, system) is True
 
 
 def test_what_is_there_already_needs_no_package(monkeypatch):
