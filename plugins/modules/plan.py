@@ -68,23 +68,18 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Tell what would change on the MLflow hosts
-  hosts: mlflow_hosts
-  gather_facts: false
-  become: true
-  tasks:
-    - name: Plan
-      sparkflows.mlops.plan:
-        site:
-          mlflow_hosts: [jdk, python, pip_stack, mlflow_server, mlops_agent, firewall]
-          sparkflows_hosts: [ssh_access, sparkflows]
-          scorer_hosts: [scorer]
-        refuse: false
-      register: mlops_plan
+- name: Work out what would change, by the groups that a host is in
+  sparkflows.mlops.plan:
+    site:
+      mlflow_hosts: [jdk, python, pip_stack, mlflow_server, mlops_agent, firewall]
+      sparkflows_hosts: [ssh_access, sparkflows]
+      scorer_hosts: [scorer]
+    refuse: false
+  register: mlops_plan
 
-    - name: Show it
-      ansible.builtin.debug:
-        msg: "{{ mlops_plan.findings + mlops_plan.roles.values() | map(attribute='differences') | flatten }}"
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ mlops_plan.findings + mlops_plan.roles.values() | map(attribute='differences') | flatten }}"
 
 # What a role does.
 - name: Plan
@@ -93,9 +88,10 @@ EXAMPLES = r"""
     made: "{{ mlops_plan | default(omit) }}"
   register: __jdk_plan
 
-- name: Install the package
-  ansible.builtin.include_tasks: package.yml
-  when: "'package' in __jdk_plan.steps"
+- name: Carry out a step where it is due
+  ansible.builtin.debug:
+    msg: "{{ __jdk_plan.inputs.src }} is to be unpacked."
+  when: "'release' in __jdk_plan.steps"
 """
 
 RETURN = r"""
