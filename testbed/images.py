@@ -36,7 +36,7 @@ systemctl mask systemd-firstboot.service getty@tty1.service console-getty.servic
 
 def name(platform: str) -> str:
     """Return the image of a platform, or with PLATFORM@TAG of one that `hosts keep` made of a host; raises TestbedError for an unknown one."""
-    base, _, tag = platform.partition("@")
+    base, dummy, tag = platform.partition("@")
     if base not in PLATFORMS:
         raise TestbedError(f"There is no platform {base!r}; known are {', '.join(sorted(PLATFORMS))}.")
     return f"sparkflows-mlops/{base}" + (f":{tag}" if tag else "")

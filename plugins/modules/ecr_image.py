@@ -254,6 +254,7 @@ calls:
 
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.ecr import Docker, Repository, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import (
     MUTUALLY_EXCLUSIVE,
     REQUIRED_BY,
@@ -261,7 +262,6 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session impo
     Aws,
     aws_argument_spec,
 )
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.ecr import Docker, Repository, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 

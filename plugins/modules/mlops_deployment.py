@@ -220,8 +220,8 @@ deployment:
     updated_at: "2026-11-22T09:30:00Z"
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.agent import ARGUMENT_SPEC, Deployments, agent_client, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.agent import ARGUMENT_SPEC, Deployments, agent_client, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 

@@ -148,8 +148,8 @@ mlflow_version:
 """
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, connection_argument_spec
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.scoring import INPUT_FORMS, run, scoring_client
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def main() -> None:

@@ -344,6 +344,8 @@ calls:
 
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.endpoint import SageMaker, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.options import ENDPOINT
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import (
     MUTUALLY_EXCLUSIVE,
     REQUIRED_BY,
@@ -354,8 +356,6 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session impo
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import Registry, tracking_argument_spec, tracking_client
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.endpoint import SageMaker, run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.options import ENDPOINT
 
 
 def argument_spec() -> dict[str, t.Any]:

@@ -129,6 +129,7 @@ calls:
 
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.role import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import (
     MUTUALLY_EXCLUSIVE,
     REQUIRED_BY,
@@ -138,7 +139,6 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session impo
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.role import run
 
 
 def argument_spec() -> dict[str, t.Any]:

@@ -136,6 +136,7 @@ calls:
 
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.score import Endpoint
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import (
     MUTUALLY_EXCLUSIVE,
     REQUIRED_BY,
@@ -144,9 +145,8 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session impo
     aws_argument_spec,
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.score import Endpoint
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.scoring import INPUT_FORMS, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
 def argument_spec() -> dict[str, t.Any]:

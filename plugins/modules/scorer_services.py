@@ -419,8 +419,8 @@ notes:
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.services import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.options import ARGUMENT_SPEC
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.services import run
 
 
 def main() -> None:

@@ -87,9 +87,9 @@ files:
 
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.serving_image import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.serving_image import run
 
 
 def argument_spec() -> dict[str, t.Any]:

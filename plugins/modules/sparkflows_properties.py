@@ -107,8 +107,8 @@ restart_due:
 """
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.properties_file import ARGUMENT_SPEC, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.properties_file import ARGUMENT_SPEC, run
 
 
 def main():

@@ -134,9 +134,9 @@ removed:
   sample: []
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.authorized_keys import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.authorized_keys import run
 
 
 def main():

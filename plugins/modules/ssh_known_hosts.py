@@ -78,8 +78,8 @@ EXAMPLES = r"""
 RETURN = r""" # """
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.known_hosts import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.known_hosts import run
 
 
 def main():

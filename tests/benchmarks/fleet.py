@@ -22,6 +22,8 @@ from pathlib import Path
 
 from testbed import hosts, images
 
+#: Name, value, at-most or at-least, limit.
+Figure = tuple[str, float, str, float]
 ROOT = Path(__file__).resolve().parents[2]
 TESTBED = "fleet"
 IMAGE = "debian-13@converged-for-bench"
@@ -34,8 +36,8 @@ SHARED = {"mlflow_server_name": "bench", "mlflow_server_proxy_server_name": "ben
 CHANGED = {"mlops_agent_health_interval": 31}
 
 
-def figures(note: Callable[[str], None]) -> Iterator[tuple[str, float, str, float]]:
-    """The figures of the fleet: name, value, at-most or at-least, limit."""
+def figures(note: Callable[[str], None]) -> list[Figure]:
+    """The figures of the fleet."""
     names = [f"mlflow-{number:02}" for number in range(1, SIZE + 1)]
     with inventory(names) as place:
         note("converging one host")
@@ -46,12 +48,11 @@ def figures(note: Callable[[str], None]) -> Iterator[tuple[str, float, str, floa
         hosts.up(TESTBED, dict.fromkeys(names, IMAGE), memory="2g")
         play(place, "site.yml", names)
         ordinary(place, names)
-        for count in (1, SIZE):
-            yield from no_change(place, names[:count], note)
-        yield from one_differs(place, names, note)
+        found = [figure for count in (1, SIZE) for figure in no_change(place, names[:count], note)]
+        return found + list(one_differs(place, names, note))
 
 
-def no_change(place: Path, names: list[str], note: Callable[[str], None]) -> Iterator[tuple[str, float, str, float]]:
+def no_change(place: Path, names: list[str], note: Callable[[str], None]) -> Iterator[Figure]:
     """A run without anything to do against the floor and against ordinary roles."""
     count = len(names)
     kinds: dict[str, Callable[[], object]] = {
@@ -74,7 +75,7 @@ def no_change(place: Path, names: list[str], note: Callable[[str], None]) -> Ite
     yield f"fleet.no-change-lines-beyond-hosts-{count}", lines - count, "at-most", 40
 
 
-def one_differs(place: Path, names: list[str], note: Callable[[str], None]) -> Iterator[tuple[str, float, str, float]]:
+def one_differs(place: Path, names: list[str], note: Callable[[str], None]) -> Iterator[Figure]:
     """One host of all with one changed setting, against nothing to do and that role's own time on one host."""
     alone, among, nothing = [], [], []
     for attempt in range(ATTEMPTS):
@@ -106,9 +107,11 @@ def inventory(names: list[str]) -> Iterator[Path]:
         # What group_vars of the quickstart say of the testbed would win over the inventory's own.
         connection = place / "group_vars/all/connection.yml"
         connection.write_text(connection.read_text().replace("/testbeds/quickstart", f"/testbeds/{TESTBED}"))
-        yield place
-    hosts.down(TESTBED)
-    subprocess.run(["docker", "image", "rm", images.name(IMAGE)], capture_output=True, check=False)
+        try:
+            yield place
+        finally:
+            hosts.down(TESTBED)
+            subprocess.run(["docker", "image", "rm", images.name(IMAGE)], capture_output=True, check=False)
 
 
 def ping(place: Path, names: list[str]) -> str:

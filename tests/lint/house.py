@@ -118,7 +118,7 @@ def files_are_short(root: Path) -> Iterator[str]:
 
 def _planned_roles(root: Path) -> list[str]:
     """The roles that plan before they act: the keys of STATES, read without running the file."""
-    path = root / "plugins" / "module_utils" / "_plan" / "state" / "__init__.py"
+    path = root / "plugins" / "module_utils" / "_plan" / "states.py"
     for node in ast.parse(path.read_text(encoding="utf-8")).body if path.is_file() else []:
         target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0] if isinstance(node, ast.Assign) else None
         if isinstance(target, ast.Name) and target.id == "STATES" and isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Dict):

@@ -40,6 +40,7 @@ while True:
 print(count)
 """
 
+
 @pytest.fixture(scope="module")
 def site(operator) -> Any:
     """The first run, with su."""

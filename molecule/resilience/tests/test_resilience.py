@@ -83,7 +83,7 @@ def test_another_tracking_server_than_the_wanted_one_is_refused(operator, host: 
     """The playbook wants the host's own server, under the host's name; here the inventory wants another."""
     name = host.check_output("curl --silent --head http://127.0.0.1:5000/health | sed -n 's/^Tracking-Server-Name: //p'").strip()
     # A second run finds the agent as it left it, and refuses again.
-    for _ in range(2):
+    for dummy in range(2):
         run = operator.play("site", fails=True, mlops_agent_tracking_name="another-host")
         assert "but it is not the MLflow tracking server that mlops_agent_tracking_name names." in run.text
         assert f"The MLflow tracking server 'another-host' was expected at the tracking URI, but '{name}' answers there." in run.text

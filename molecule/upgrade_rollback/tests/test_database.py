@@ -91,7 +91,7 @@ def test_an_older_database_is_upgraded_when_that_is_allowed(operator, host: Host
 def test_a_database_whose_upgrade_fails_is_as_it_was(operator, host: Host, older: None) -> None:
     sql(host, "alter table experiments add column creation_time bigint")
     before = digest(host)
-    for _ in range(2):
+    for dummy in range(2):
         refused = operator.play("site", fails=True, **UPGRADE)
         assert f"tracking database could not be upgraded from {OLDER}: sqlalchemy.exc.OperationalError: (sqlite3.OperationalError) duplicate column name" in (
             refused.text

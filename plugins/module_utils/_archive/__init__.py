@@ -1,7 +1,0 @@
-# Copyright: (c) 2026, Sparkflows MLOps collection contributors
-# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-# SPDX-License-Identifier: GPL-3.0-or-later
-
-# For use inside this collection only.
-
-"""Archives, fetched, checked and unpacked as releases."""

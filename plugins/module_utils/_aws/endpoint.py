@@ -20,12 +20,13 @@ import json
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import AwsError, merged_tags, text
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.sagemaker import SageMaker, BUSY, DIGEST_LENGTH, stem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import Registry
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.artifacts import PackedSource, Source, head_object, source_of, upload
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.options import check_params
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.sagemaker import BUSY, DIGEST_LENGTH, SageMaker, stem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import AwsError, merged_tags, text
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import Registry
+
 
 def run(params: t.Mapping[str, t.Any], sagemaker: SageMaker, registry: t.Callable[[], Registry], check_mode: bool) -> dict[str, t.Any]:
     """Make the endpoint as ``params`` say (in check mode only find out how) and return the module's result."""

@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.artifacts import split_s3_uri
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 
 #: The options of the module sagemaker_endpoint besides the logins at AWS and at the tracking server.
 ENDPOINT: dict[str, dict[str, t.Any]] = {

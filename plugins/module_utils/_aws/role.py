@@ -19,9 +19,9 @@ import re
 import typing as t
 import urllib.parse
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.artifacts import split_s3_uri
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, AwsError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.artifacts import split_s3_uri
 
 _SERVICE = "sagemaker.amazonaws.com"
 _ROLE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>[0-9]{12}):role/(?:[A-Za-z0-9+=,.@_/-]+/)?(?P<name>[A-Za-z0-9+=,.@_-]+)")

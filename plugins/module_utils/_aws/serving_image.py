@@ -20,8 +20,8 @@ import stat
 import tempfile
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import requirements
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, remove
+from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import requirements
 
 #: Any release of the one Python that the stack is made for.
 _PYTHON = "3.7.17"

@@ -12,17 +12,15 @@ import os
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import agent
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import agent_reading
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
-from ansible_collections.sparkflows.mlops.plugins.module_utils._host import login_file
-from ansible_collections.sparkflows.mlops.plugins.module_utils._host import packages
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _change as firewall
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import login_file, packages
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import agent, agent_reading
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import environment as pip_environment
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import options as scorer_options
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import standing as sparkflows_standing
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _change as firewall
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 
 Options = t.Dict[str, t.Any]
 

@@ -20,14 +20,13 @@ import struct
 import time
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._host import certificates
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
-from ansible_collections.sparkflows.mlops.plugins.module_utils._host import packages
-from ansible_collections.sparkflows.mlops.plugins.module_utils._host import predictions as _predictions
-from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import requirements
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import tracking_database
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import certificates, packages
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import predictions as _predictions
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host.url_answers import url_answers
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import tracking_database
+from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import requirements
 
 _MIB = 1024 * 1024
 _COMMAND_SECONDS = 30

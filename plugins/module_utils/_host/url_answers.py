@@ -15,9 +15,9 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._host import certificates
 from ansible_collections.sparkflows.mlops.plugins.module_utils._deadlines import Clock, within
 from ansible_collections.sparkflows.mlops.plugins.module_utils._download import followed
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import certificates
 
 # What asks for a login, or refuses one; asking again would not change it, and might lock the login.
 _REFUSALS = (401, 403, 407)

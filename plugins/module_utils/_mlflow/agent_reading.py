@@ -14,10 +14,10 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import agent
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import registry as mlflow
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import agent
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import registry as mlflow
 
 #: Options of this question: the agent's address, token and systemd unit, where it keeps its deployments, stages of which to find out what is
 #: in them (``models:/NAME/STAGE``), and the tracking server that knows.

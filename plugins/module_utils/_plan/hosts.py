@@ -17,7 +17,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _hos
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import ssh_access
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import Ahead, File, Questions, steps
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import STATES
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.states import STATES
 
 #: What the collection's modules run on.
 _LEAST_PYTHON = (3, 7)

@@ -11,11 +11,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import ecr as _ecr
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.options import ENDPOINT, check_params
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _rules as rules
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _specs
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Settings
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.options import ENDPOINT, check_params
 
 _ROLE = r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+"
 #: What all endpoints have unless they say otherwise: the option of the endpoint and the variable.

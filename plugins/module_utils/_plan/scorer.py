@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import options as _scorer_options
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _rules as rules
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _specs
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Rule, Settings
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import options as _scorer_options
 
 #: What a scorer may leave to a variable of the role, and what nothing public tells, so that it has to be given.
 SHARED = tuple(option for option in _scorer_options.SERVICE if option not in ("name", "port", "model"))

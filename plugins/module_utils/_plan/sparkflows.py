@@ -11,9 +11,9 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import deploy_modes as _deploy_modes
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _rules as rules
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Rule, Settings
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import deploy_modes as _deploy_modes
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.values import KINDS
 
 

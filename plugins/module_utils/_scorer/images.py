@@ -15,12 +15,12 @@ import os
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import info as sparkflows_info
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.engine import Docker, Reference, parse_reference, read_archive
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import as_written, make_folder, write_atomic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.engine import Docker, Reference, parse_reference, read_archive
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.known import Difference
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import info as sparkflows_info
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 
 CERTIFICATES = "/etc/docker/certs.d"

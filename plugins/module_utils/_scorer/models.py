@@ -19,9 +19,9 @@ import os
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import models as sparkflows_models
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, Releases, digest_of, remove
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import models as sparkflows_models
 
 SOURCES = ("id", "uuid", "name", "path", "s3_uri")
 _S3_URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(.+)\Z")

@@ -13,9 +13,9 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import models
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.engine import parse_reference
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import sparkflows_argument_spec
 
 MODEL = {

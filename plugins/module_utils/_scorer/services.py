@@ -27,13 +27,12 @@ import time
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
-from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import models
-from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import options
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import scoring
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.engine import Docker, DockerError, parse_reference
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import make_folder, remove
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, ClientError, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import scoring
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import models, options
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.engine import Docker, DockerError, parse_reference
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.images import CERTIFICATES, Image, Images, fitting_release
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.known import Difference, State, label, settings_that_differ
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.proxy import Front, Proxy

@@ -22,7 +22,6 @@ import urllib.parse
 from http.cookiejar import CookieJar
 
 from ansible.module_utils.basic import env_fallback
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import answers
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import excerpt, parsed, sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import (
     Answer,
@@ -32,6 +31,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._http import (
     connection_argument_spec,
     connection_options,
 )
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import answers
 
 CONFIGURATIONS = "/api/v1/configurations"
 

@@ -18,12 +18,12 @@ import json
 import os
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import properties as _properties
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import settings
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.deploy_modes import MODES
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, as_written, make_folder, write_atomic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import properties as _properties
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import CONFIGURATIONS, Sparkflows, sparkflows_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.deploy_modes import MODES
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.property import Property, is_masked, mask_pattern, read_properties
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.titles import OPTIONS, Names
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.values import alike_as

@@ -19,8 +19,9 @@ import struct
 import typing as t
 import zipfile
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _unpack
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import (
     MARKER,
     Problem,
@@ -31,7 +32,6 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._files import (
     need_space,
     remove,
 )
-from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.repository import MEGA, Model, Repository, digest_of_field
 
 _FILE_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\Z")

@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import properties
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, make_folder, write_atomic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._redaction import holds_secret
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import properties
 
 ARGUMENT_SPEC: dict[str, t.Any] = {
     "path": {"type": "path", "required": True},

@@ -23,8 +23,8 @@ import urllib.parse
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, megabytes, need_space
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Answer, ClientError, HttpError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.answers import first_number, matching
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.workflows import another, means_missing
 
 MODELS = "/api/v1/mlmodel"

@@ -14,9 +14,9 @@ import ipaddress
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.deploy_modes import NEEDS, REFUSES
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, check_base_url
 from ansible_collections.sparkflows.mlops.plugins.module_utils._redaction import HIDDEN, secret_name, secret_value, shown
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.deploy_modes import NEEDS, REFUSES
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.property import Property, as_text, is_masked
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.titles import HOST, HOST_PORT, OPTIONS, PORT, Names, hint
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.values import KINDS, Address, kind_of, read_address, same

@@ -13,10 +13,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import properties_file
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import config
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import info
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import workflow_import
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import config, info, properties_file, workflow_import
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.named import named_settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.settings import SECRETS

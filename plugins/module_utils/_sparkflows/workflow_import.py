@@ -18,8 +18,8 @@ import urllib.parse
 from ansible.module_utils.urls import prepare_multipart
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import decoded, parsed
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import LoginRefused, Sparkflows, sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.answers import first_number, matching
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import LoginRefused, Sparkflows, sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.workflows import WORKFLOW_IDS, means_missing
 
 #: A workflow beyond this many bytes is none.

@@ -18,8 +18,8 @@ import urllib.parse
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import one_line
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.answers import first_number, matching
+from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 
 #: The states of an execution, each at the place of its number.
 STATUSES = ("RUNNING", "STOPPED", "COMPLETED", "FAILED", "STARTING", "STOP", "KILLED", "STOPPING", "TIMEOUT", "PENDING", "SKIPPED")

@@ -12,8 +12,8 @@ import base64
 import time
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import key_cipher
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import key_cipher
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_cipher import Container, Encryption, UnknownCipher, WrongPassphrase
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_text import Block, Finding, armoured, read_text
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import (

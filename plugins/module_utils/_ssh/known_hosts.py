@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.authorized_keys import public_key
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.authorized_keys import public_key
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.user_files import UserFile
 
 BEGIN = b"# BEGIN sparkflows-mlops"

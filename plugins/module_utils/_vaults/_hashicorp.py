@@ -17,7 +17,6 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import s
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._base import Denied, Login, Missing, Params, Vault, check_url, lacks, value_of
 
-
 # What OpenSSL says of an answer that is no TLS, in its versions since 1.1.
 _NO_TLS = re.compile(r"WRONG_VERSION_NUMBER|UNKNOWN_PROTOCOL|HTTP_REQUEST|RECORD_LAYER_FAILURE|PACKET_LENGTH_TOO_LONG", re.IGNORECASE)
 

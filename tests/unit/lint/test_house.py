@@ -88,7 +88,7 @@ def test_documentation_is_not_counted(tmp_path: Path) -> None:
     assert list(house.files_are_short(write(tmp_path, {"plugins/modules/new.py": documentation + "pass\n" * 501}))) != []
 
 
-PLANNED = {"plugins/module_utils/_plan/state/__init__.py": "STATES = {'jdk': jdk.STATE}\n"}
+PLANNED = {"plugins/module_utils/_plan/states.py": "STATES = {'jdk': jdk.STATE}\n"}
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,6 @@ def test_conditions_of_tasks(tmp_path: Path, when: str, asked: str) -> None:
 
 
 def test_the_planned_roles_are_those_of_the_plan() -> None:
-    from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import STATES
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.states import STATES
 
     assert house._planned_roles(Path(__file__).resolve().parents[3]) == list(STATES)

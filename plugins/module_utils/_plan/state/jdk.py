@@ -17,9 +17,9 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._difference
     Ahead,
     Contents,
     Difference,
+    Inputs,
     Questions,
     State,
-    Inputs,
     of_prediction,
     of_release,
 )

@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, Sparkflows MLOps collection contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# For use inside this collection only.
+
+"""What each role leaves behind on a host, one module per role: the questions, what they find, and how far the host is from it."""
+
+from __future__ import annotations
+
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import (
+    firewall,
+    jdk,
+    mlflow_server,
+    mlops_agent,
+    pip_stack,
+    python,
+    scorer,
+    sparkflows,
+)
+
+#: The roles in the order in which they run.
+STATES = {
+    "jdk": jdk.STATE,
+    "python": python.STATE,
+    "pip_stack": pip_stack.STATE,
+    "mlflow_server": mlflow_server.STATE,
+    "mlops_agent": mlops_agent.STATE,
+    "firewall": firewall.STATE,
+    "sparkflows": sparkflows.STATE,
+    "scorer": scorer.STATE,
+}
