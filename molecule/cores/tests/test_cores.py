@@ -64,6 +64,7 @@ def test_a_site_on_each_core(core: str, artifact: Path, home: Path, on: Callable
     assert operator.play("site", *limit, **variables).changed
     assert operator.play("site", *limit, **variables).unchanged
     assert operator.play("site", *limit, "--check", "--diff", **variables).unchanged
+    assert operator.play("plan", *limit, **variables).unchanged
     assert operator.play("preflight", *limit, **variables).unchanged
     assert operator.play("verify", *limit, **variables).code == 0
     assert (home / "facts").is_dir()
