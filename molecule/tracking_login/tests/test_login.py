@@ -204,7 +204,7 @@ def test_life(operator, canary, first: SetUp, restored: None, servers: list[Serv
         "mlflow_server_proxy_private_key_path": "/etc/ssl/site.key",
     }
     change = operator.play("server.yml", "--diff", **certificate)
-    assert steps(change.changed) == {"Proxy leftovers", "Proxy site"}
+    assert steps(change.changed) == {"Proxy leftovers", "Proxy login", "Proxy site"}
     for server in servers:
         assert server.ask(server.password(), certificate="/etc/ssl/site.crt")[0] == 200
         assert not server.host.file(KEY).exists
