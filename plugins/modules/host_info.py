@@ -178,10 +178,19 @@ options:
         required: true
       module:
         description:
-          - Which module, V(archive_release), V(firewall_ports), V(mlops_deployment), V(pip_environment) or V(scorer_services).
-          - V(sparkflows) is none. It is what several of them tell of a server with one login.
+          - Which module. V(login_file), V(mlops_deployments) and V(sparkflows) are none - the login of the tracking server's proxy, all that an agent
+            serves, and what several modules tell of a Sparkflows server with one login.
         type: str
         required: true
+        choices:
+          - archive_release
+          - firewall_ports
+          - login_file
+          - mlops_deployment
+          - mlops_deployments
+          - pip_environment
+          - scorer_services
+          - sparkflows
       options:
         description: Its options, but for those that are secret.
         type: dict
@@ -485,6 +494,7 @@ host:
 """
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host.predictions import MODULES
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host.reading import read
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
@@ -529,7 +539,8 @@ def main():
             ),
             "predictions": entries(
                 {
-                    "name": wanted_text, "module": wanted_text, "options": {"type": "dict", "required": True}, "secrets": {"type": "dict", "no_log": True},
+                    "name": wanted_text, "module": {"type": "str", "required": True, "choices": sorted(MODULES)},
+                    "options": {"type": "dict", "required": True}, "secrets": {"type": "dict", "no_log": True},
                     "architecture": text, "distribution": text, "except": {"type": "list", "elements": "str"},
                 }
             ),

@@ -43,7 +43,8 @@ def _scorer_services(options: Options) -> dict[str, t.Any]:
     return scorer.run(options, True)
 
 
-_MODULES = {
+#: What may be asked, by name.
+MODULES = {
     "archive_release": _Module(archive_release.ARGUMENT_SPEC, lambda options: archive_release.run(options, check_mode=True)),
     "pip_environment": _Module(pip_environment.ARGUMENT_SPEC, lambda options: pip_environment.run(options, True, os.environ, _ignore)),
     # No module, but the steps of the role mlflow_server.
@@ -72,7 +73,7 @@ def predictions(wanted: t.Iterable[dict[str, t.Any]], system: t.Mapping[str, str
 
 
 def _foreseen(name: str, options: Options) -> dict[str, t.Any]:
-    module = _MODULES[name]
+    module = MODULES[name]
     checked = ArgumentSpecValidator(module.argument_spec).validate(options)
     if checked.error_messages:
         return {"changed": True, "error": "%s: %s" % (name, "; ".join(checked.error_messages))}

@@ -55,7 +55,7 @@ def questions(roles: t.Iterable[str], settings: Settings) -> Questions:
 def findings(roles: t.Iterable[str], settings: Settings, reading: Reading) -> list[str]:
     """All that keeps these roles from doing their work on a host, each thing once.
 
-    :param settings: the roles' settings in force, as C(validate_inventory) returns them.
+    :param settings: the roles' settings in force.
     :param reading: the answer to `questions`.
     """
     found: list[str] = []

@@ -35,18 +35,17 @@ class Row(t.NamedTuple):
         return "%s → %s" % (self.before, self.after) if self.before and self.after else self.before or self.after
 
 
-def rows(plans: t.Mapping[str, t.Mapping[str, t.Any] | None], further: t.Mapping[str, t.Sequence[str]] | None = None) -> list[Row]:
+def rows(plans: t.Mapping[str, t.Mapping[str, t.Any] | None]) -> list[Row]:
     """The rows of all hosts.
 
     :param plans: what the action `plan` returned for each host; None for one that could not be read.
-    :param further: findings of hosts from elsewhere.
     """
     found = []
     for host, plan in plans.items():
         if plan is None:
             found.append(Row("finding", host, "", "The host could not be read.", "", "", ""))
             continue
-        of_host = [Row("finding", host, "", sentence, "", "", "") for sentence in [*plan["findings"], *(further or {}).get(host, ())]]
+        of_host = [Row("finding", host, "", sentence, "", "", "") for sentence in plan["findings"]]
         undecided = [name for name, role in plan.get("roles", {}).items() if not role["planned"]]
         if undecided:
             of_host.append(Row("open", host, "", "%s: looked at when the role runs" % ", ".join(undecided), "", "", ""))
@@ -70,8 +69,9 @@ def summary(of: t.Sequence[Row]) -> str:
     """One sentence about a plan."""
     seen = counts(of)
     hosts = {row.host for row in of}
-    differing = {row.host for row in of if row.severity in ("finding", "difference")}
-    parts = ["%d of %d host%s nothing to do" % (len(hosts - differing), len(hosts), " has" if len(hosts) == 1 else "s have")]
+    # Of a host with a role that decides when it runs, nobody knows yet that there is nothing to do.
+    busy = {row.host for row in of if row.severity in ("finding", "difference", "open")}
+    parts = ["%d of %d host%s nothing to do" % (len(hosts - busy), len(hosts), " has" if len(hosts) == 1 else "s have")]
     parts += ["%d difference%s" % (seen["difference"], "" if seen["difference"] == 1 else "s")] if seen["difference"] else []
     parts += ["%d finding%s would stop a run" % (seen["finding"], "" if seen["finding"] == 1 else "s")] if seen["finding"] else []
     return ", ".join(parts) + "."
@@ -96,11 +96,11 @@ def done(plans: t.Mapping[str, t.Mapping[str, t.Any] | None], would: bool) -> st
     """What a run that carried these plans out has changed, a line for each host; or would have, in check mode."""
     changed = {host: sorted({difference["role"] for role in plan["roles"].values() for difference in role["differences"] if difference["step"]},
                             key=list(plan["roles"]).index) for host, plan in plans.items() if plan}  # fmt: skip
-    unchanged = [host for host, roles in changed.items() if not roles]
+    undecided = {host: [name for name, role in plan["roles"].items() if not role["planned"]] for host, plan in plans.items() if plan}
+    unchanged = [host for host, roles in changed.items() if not roles and not undecided[host]]
     lines = ["%s: %s in %s" % (host, "would change" if would else "changed", ", ".join(roles)) for host, roles in changed.items() if roles]
-    undecided = sorted({name for plan in plans.values() if plan for name, role in plan["roles"].items() if not role["planned"]})
-    besides = " %s looked for %s own changes." % (" and ".join(undecided), "its" if len(undecided) == 1 else "their") if undecided else ""
-    return "\n".join([*lines, "%d of %d hosts unchanged.%s" % (len(unchanged), len(changed), besides)])
+    lines += ["%s: not foreseen by the plan: %s" % (host, ", ".join(roles)) for host, roles in undecided.items() if roles]
+    return "\n".join([*lines, "%d of %d hosts unchanged." % (len(unchanged), len(changed))])
 
 
 def as_json(of: t.Sequence[Row], made_at: str) -> str:

@@ -136,7 +136,7 @@ def test_what_a_module_cannot_use_is_a_sentence(module: str, options: dict[str, 
     assert "geheim" not in seen["error"]
 
 
-@pytest.mark.parametrize("module", sorted(predictions._MODULES))
+@pytest.mark.parametrize("module", sorted(predictions.MODULES))
 def test_an_option_that_a_module_does_not_have_is_a_sentence(module: str) -> None:
     seen = foreseen(module, {"unheard_of": True})
     assert seen["changed"] is True

@@ -27,14 +27,15 @@ PLANS: dict[str, Any] = {
     "stopped": {"findings": ["Port 5000 is held by nc."], "roles": {}},
     "silent": None,
 }
-ROWS = report.rows(PLANS, {"quiet": ["Sparkflows does not answer."]})
+ROWS = report.rows(PLANS)
 
 
 def test_the_worst_comes_first() -> None:
     assert [(row.severity, row.host) for row in ROWS] == [
-        ("finding", "quiet"), ("finding", "stopped"), ("finding", "silent"), ("difference", "differs"), ("open", "open"), ("note", "differs"),
+        ("finding", "stopped"), ("finding", "silent"), ("difference", "differs"), ("open", "open"), ("note", "differs"), ("unchanged", "quiet"),
     ]  # fmt: skip
-    assert report.summary(ROWS) == "1 of 5 hosts have nothing to do, 1 difference, 3 findings would stop a run."
+    # "open" is none of them: one of its roles has not decided yet.
+    assert report.summary(ROWS) == "1 of 5 hosts have nothing to do, 1 difference, 2 findings would stop a run."
 
 
 def test_a_host_with_nothing_to_do_says_so() -> None:
@@ -59,7 +60,7 @@ def test_a_quiet_table_leaves_out_hosts_without_anything_to_do() -> None:
 def test_json_holds_every_row() -> None:
     read = json.loads(report.as_json(ROWS, "2026-01-02T03:04:05Z"))
     assert read["made_at"] == "2026-01-02T03:04:05Z"
-    assert read["counts"] == {"finding": 3, "difference": 1, "open": 1, "note": 1, "unchanged": 0}
+    assert read["counts"] == {"finding": 2, "difference": 1, "open": 1, "note": 1, "unchanged": 1}
     assert {row["host"] for row in read["rows"]} == set(PLANS)
 
 
@@ -74,7 +75,8 @@ def test_what_a_run_did_is_a_line_for_each_host() -> None:
         "differs: changed in pip_stack", "1 of 2 hosts unchanged.",
     ]  # fmt: skip
     assert "differs: would change in pip_stack" in report.done(PLANS, would=True)
-    assert report.done(PLANS, would=False).endswith("sagemaker looked for its own changes.")
+    # Of what a role found by itself, the plan knows nothing: such a host is not called unchanged.
+    assert report.done({"open": PLANS["open"]}, would=False).splitlines() == ["open: not foreseen by the plan: sagemaker", "0 of 1 hosts unchanged."]
 
 
 class Page(html.parser.HTMLParser):
