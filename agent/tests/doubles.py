@@ -21,7 +21,8 @@ from mlops_agent import files, store
 from mlops_agent.config import DEFAULTS, Config, surroundings
 
 
-_ports = itertools.count(20000 + os.getpid() % 5000)
+#: Ports below the ephemeral range, others for each worker of pytest-xdist.
+_ports = itertools.count(20000 + 2000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) + os.getpid() % 500)
 
 
 def free_ports(count):
@@ -296,7 +297,8 @@ class Host:
             "invocation": uuid.uuid4().hex, "started": int(time.monotonic() * 1e6), "exit_status": 0, "model": None,
             "uid": self.uid,
         }
-        if name in self.fails_to_start:
+        fails = name in self.fails_to_start  # which a test may change at any time
+        if fails:
             unit.update(active_state="failed", sub_state="failed", result="exit-code", exit_status=1)
         spec = store.read_spec(store.spec_path(os.path.join(self.config["state_directory"], "deployments"), name))
         settings = Config(**dict(DEFAULTS, **self.config))
@@ -308,7 +310,7 @@ class Host:
             "flavors": ["python_function"], "example": self.example,
         })
         unit["spec"] = spec
-        if name not in self.fails_to_start | self.never_listens:
+        if not fails and name not in self.never_listens:
             unit["model"] = Model(spec.port, self.scored, spec.resolved_uri)
             unit["model"].refuses = self.refuses
             unit["model"].takes = self.takes

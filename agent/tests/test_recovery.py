@@ -100,6 +100,25 @@ def test_models_keep_serving_without_the_agent(world, agent):
     assert world.host.units["churn"]["invocation"] == run and world.host.calls == [("apply", "churn")]
 
 
+def test_a_run_of_an_older_request_is_never_called_ready(world, agent):
+    """As when the agent dies between storing a request and acting on it, and the host's settings change meanwhile."""
+    for name in ("able", "churn"):
+        agent.deploy(name)
+        agent.wait_for(name, "ready")
+    agent.stop()
+    path = world.config["state_directory"] + "/deployments/churn.json"
+    with open(path) as stream:
+        stored = json.load(stream)
+    files.write_json(path, dict(stored, model_uri="models:/churn/2", resolved_uri="models:/churn/2"))
+    os.makedirs(world.directory + "/new")
+    os.symlink("new", world.stack)
+    world.host.never_listens.add("able")  # it keeps the turn of those that only have other settings
+    again = world.agent()
+    assert again.wait_until_up()
+    again.wait_for("churn", "ready", resolved_uri="models:/churn/2")
+    assert world.host.units["churn"]["spec"].resolved_uri == "models:/churn/2"
+
+
 def test_a_model_moves_to_a_new_python_environment(world, agent):
     agent.deploy("churn")
     agent.wait_for("churn", "ready")

@@ -7,7 +7,7 @@ import os
 
 import pytest
 from mlops_agent import rules
-from mlops_agent.spec import Spec
+from mlops_agent.spec import Spec, ask_the_same
 
 
 @pytest.mark.parametrize("name", ["a", "7", "churn", "my-model_2", "a--b", "x" * 63])
@@ -67,13 +67,23 @@ def test_a_stored_spec_is_read_as_strictly_as_a_request():
             Spec.from_stored(dict(stored, **change))
 
 
+BASE = dict(name="a", model_uri="models:/a/1", resolved_uri="models:/a/1", source="s", port=5001, workers=1, memory_mb=512,
+            startup_timeout=30, probe=None, follow=False, slot=None, desired="present", updated_at="")
+
+
 def test_the_digest_tells_what_needs_a_restart():
-    base = dict(name="a", model_uri="models:/a/1", resolved_uri="models:/a/1", source="s", port=5001, workers=1, memory_mb=512,
-                startup_timeout=30, probe=None, follow=False, slot=None, desired="present", updated_at="")
-    spec = Spec(**base)
+    spec = Spec(**BASE)
     digest = spec.digest(512, "127.0.0.1", "/stack")
     for change in ({"port": 5002}, {"workers": 2}, {"resolved_uri": "models:/a/2"}, {"source": "t"}):
         assert spec.but(**change).digest(512, "127.0.0.1", "/stack") != digest
     for change in ({"probe": {"inputs": 1}}, {"updated_at": "x"}, {"model_uri": "models:/a/Production"}):
         assert spec.but(**change).digest(512, "127.0.0.1", "/stack") == digest
     assert len({spec.digest(513, "127.0.0.1", "/stack"), spec.digest(512, "::1", "/stack"), digest}) == 3
+
+
+def test_the_digest_tells_a_request_from_the_settings_of_the_host():
+    spec = Spec(**BASE)
+    digest = spec.digest(512, "127.0.0.1", "/stack")
+    assert ask_the_same(digest, spec.digest(512, "::1", "/new"))
+    assert not ask_the_same(digest, spec.digest(513, "127.0.0.1", "/stack"))
+    assert not ask_the_same(digest, spec.but(resolved_uri="models:/a/2").digest(512, "127.0.0.1", "/stack"))

@@ -106,19 +106,23 @@ class Spec:
         return all(mine[field] == theirs[field] for field in self.FIELDS if field != "updated_at")
 
     def digest(self, memory_mb, address, surroundings):
-        """A digest of all that needs a restart of the model when it changes.
+        """A digest of all that needs a restart of the model when it changes: "REQUEST.HOST".
 
+        The first half is what the deployment asks for, the second what the host's settings give to every model.
         The agent gives what is wanted, the launcher what it found: memory_mb is the unit's limit,
         address where deployments listen, surroundings what config.surroundings returns.
         """
-        return _sha256([
-            self.resolved_uri, self.source, self.port, self.workers, self.startup_timeout,
-            memory_mb, self.address(address), surroundings,
-        ])
+        request = [self.resolved_uri, self.source, self.port, self.workers, self.startup_timeout, memory_mb]
+        return "{}.{}".format(_sha256(request), _sha256([self.address(address), surroundings]))
 
     def artifact_key(self):
         """The name of the directory in which this very model version is cached."""
         return _sha256([self.resolved_uri, self.source])[:16]
+
+
+def ask_the_same(digest, other):
+    """Whether two digests are of runs that the same request led to, whatever the settings of the host were."""
+    return digest.partition(".")[0] == other.partition(".")[0]
 
 
 def checked_request(body, roots):

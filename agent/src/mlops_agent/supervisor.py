@@ -17,7 +17,7 @@ import time
 from . import config as settings
 from . import files, rules
 from .ports import PortTaken, stranger_on
-from .spec import ABSENT, now
+from .spec import ABSENT, ask_the_same, now
 from .watcher import FAILED, READY, RETRY, STARTING, UNHEALTHY, Watcher
 
 LOG = logging.getLogger(__name__)
@@ -181,7 +181,8 @@ class Supervisor(Watcher):
         fits = note is not None and note.digest == wanted
         if unit.active in ("active", "activating", "reloading"):
             if note is not None and unit.active == "active" and self._around.store.was_ready(self.name, unit.invocation):
-                if fits or not self._again:
+                # Settings of the host may wait for their turn, another request does not.
+                if fits or (ask_the_same(note.digest, wanted) and not self._again):
                     return await self._resume(spec, note, unit)
             # Without a note the launcher has not read the spec yet, so it will read this one.
             if note is None or fits:
