@@ -187,7 +187,7 @@ def test_what_a_model_leaves_is_gone_at_the_next_start(launcher):
         deep = "d"
     os.chdir("/")
     status, errors, called = launcher.run()
-    assert status == 0 and called["found"] == [], errors
+    assert status == 0 and called["found"] == [".h2oconfig"], errors
 
 
 def test_a_link_in_place_of_the_work_folder_is_not_followed(launcher):
@@ -248,6 +248,26 @@ def test_h2o(launcher):
     assert status == 78 and "h2o.jar" in errors
     launcher.write("stack/lib/python3.7/site-packages/h2o/backend/bin/h2o.jar", "")
     assert launcher.run()[2]["environment"]["H2O_JAR_PATH"].endswith("/h2o/backend/bin/h2o.jar")
+
+
+# The real client, up to where it starts a server.
+H2O_CLIENT = """
+import sys, h2o
+from h2o.backend import H2OLocalServer
+H2OLocalServer.start = staticmethod(lambda port, **rest: sys.exit("a server of its own at %s" % port))
+h2o.init()
+"""
+
+
+def test_an_h2o_model_takes_nobody_elses_server(launcher):
+    """Without the launcher's settings the client asks localhost:54321, and believes whoever answers there."""
+    work = launcher.run()[2]["directory"]
+    client = subprocess.run(
+        [sys.executable, "-c", H2O_CLIENT], cwd=work, env={"HOME": work, "PATH": os.defpath},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+    )
+    assert b"a server of its own at None" in client.stderr
+    assert b"http://127.0.0.1:1 " in client.stdout and b"54321" not in client.stdout
 
 
 def test_a_pyfunc_model_that_uses_spark_inside(launcher):

@@ -37,6 +37,10 @@ PARTIAL_PREFIX = "partial-"
 #: the JVM loads libraries from it.
 WORK = "work"
 
+#: What H2O's client reads in its home. Left alone it takes whatever answers at port 54321 for its own server: that of another
+#: model, or a stranger's, which would get the rows. Nobody but root could answer here, so it starts one of its own at the next free port.
+H2O_SETTINGS = "init.url = http://127.0.0.1:1\n"
+
 #: Bytes of a file that is part of a model and read here.
 DESCRIPTION_LIMIT = 4 * 1024 * 1024
 
@@ -80,6 +84,8 @@ def serve(config, name):
     warn_of_open_addresses(os.environ.get("MLOPS_MODEL_DENIED_ADDRESSES", ""))
     cache = os.path.join(config.cache_directory, name)
     work = fresh_directory(os.path.join(cache, WORK))
+    with open(os.path.join(work, ".h2oconfig"), "w") as stream:
+        stream.write(H2O_SETTINGS)
     os.environ.update(without_proxy(os.environ))
     environment = base_environment(os.environ, config, stack, work)
     model = cached_model(cache, spec.artifact_key()) or fetch(config, spec, cache)

@@ -110,6 +110,18 @@ def of_leftovers(role: str, step: str, paths: t.Iterable[str], reading: Reading)
     return [Difference(role, step, path, "there", "removed") for path in paths if reading["files"][path]["exists"]]
 
 
+def of_former_place(role: str, path: str, pattern: str, wanted: str, reading: Reading) -> list[Difference]:
+    """A note on the folder with releases that a file on the host names and that is used no more: another prefix leaves the former one alone.
+
+    :param pattern: finds the folder's C(current) in the file, as its one group.
+    """
+    found = re.search(pattern, reading["files"][path].get("text") or "", re.MULTILINE)
+    if not found or found[1] == wanted or not found[1].endswith("/current"):
+        return []
+    former = found[1][: -len("/current")]
+    return [Difference(role, "", former, "in use", "left as it is", "now %s is used; remove it when there is no need to go back" % wanted)]
+
+
 def of_user(role: str, step: str, name: str, reading: Reading, group: str, shell: str) -> list[Difference]:
     """A service's user and its group. Its home is left alone, which matters to no service and can't be changed while one runs."""
     found = [] if reading["groups"][group]["exists"] else [Difference(role, step, "group %s" % group, "missing", "made")]

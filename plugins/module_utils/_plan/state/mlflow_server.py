@@ -29,6 +29,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._difference
     State,
     of_attributes,
     of_files,
+    of_former_place,
     of_prediction,
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
@@ -294,6 +295,7 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
         return _leaving(settings, reading) + proxy.differences(settings, reading, contents)
     found = _account(settings, reading) + _folders(settings, reading) + _guard(reading)
     found += of_files(ROLE, _server_files(settings), contents, reading)
+    found += of_former_place(ROLE, stores.UNIT_FILE, r"^ExecStart=(\S+)/bin/mlflow ", settings["mlflow_server_stack"], reading)
     upgrade = _upgrade(settings, reading, ahead)
     start = _start(settings, reading, found + upgrade, _stack_changes(settings, ahead))
     return found + upgrade + start + _enabled(settings, reading, bool(start)) + proxy.differences(settings, reading, contents)

@@ -26,6 +26,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._difference
     changed_since_start,
     of_attributes,
     of_files,
+    of_former_place,
     of_leftovers,
     of_prediction,
     of_user,
@@ -278,6 +279,7 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     if rules.builtin(settings):
         found += _tracking(settings, reading, found)
         found += deployments.differences(settings, reading)
+        found += of_former_place(_ROLE, _SETTINGS, r'^ *"jdk_home": "([^"]+)"', settings["mlops_agent_jdk_home"], reading)
         if replaces(ahead, "jdk") and _is_from(settings, "mlops_agent_jdk_home", "jdk"):
             found.append(Difference(_ROLE, "", "served models", "running", "restarted by the agent", "the JDK changes"))
     return found

@@ -202,6 +202,13 @@ def test_another_stack_restarts_the_server() -> None:
     assert differences(SETTINGS, {}, {"pip_stack": ["surplus", "bytecode"]}) == []
 
 
+def test_the_place_of_the_former_stack_is_named() -> None:
+    moved = {"files": {stores.UNIT_FILE: {"text": "ExecStart=/srv/stack/current/bin/mlflow server \\\n"}}}
+    notes = [found for found in server.differences(SETTINGS, changed(SETTINGS, moved), CONTENTS, {}) if not found.step]
+    assert [(note.item, note.after) for note in notes] == [("/srv/stack", "left as it is")]
+    assert STACK in notes[0].reason
+
+
 def test_the_guard_is_put_back_where_a_file_of_it_was_changed() -> None:
     same = {"before": "current -> releases/1.0.0\n", "after": "current -> releases/1.0.0\n"}
     found = server.differences(SETTINGS, changed(SETTINGS, {"predictions": {"mlflow_server_guard": {"changed": True, "diff": same}}}), CONTENTS, {})

@@ -144,6 +144,14 @@ SPOILED: list[tuple[t.Callable[[Reading], None], list[Row]]] = [
         [("code", "/opt/sparkflows/mlops-agent/current", "holds something else", "laid down anew", ""), restart("its code changes")],
     ),
     (change("files", JSON, text="{}"), [("files", JSON, "holds something else", "written", ""), restart(JSON + " changes")]),
+    (
+        change("files", JSON, text='{\n    "jdk_home": "/srv/jdk/current"\n}'),
+        [
+            ("files", JSON, "holds something else", "written", ""),
+            restart(JSON + " changes"),
+            ("", "/srv/jdk", "in use", "left as it is", "now /opt/sparkflows/jdk/current is used; remove it when there is no need to go back"),
+        ],
+    ),
     (change("files", ENV, matches=False), [("secrets", ENV, "holds something else (not shown)", "written", ""), restart(ENV + " changes")]),
     (change("files", MODEL_ENV, **GONE), [("secrets", MODEL_ENV, "missing", "made", ""), restart(MODEL_ENV + " changes")]),
     # Whoever owns a file, it says the same.
