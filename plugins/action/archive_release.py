@@ -12,7 +12,8 @@ from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, digest_of
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import digest_of
 
 MODULE = "sparkflows.mlops.archive_release"
 

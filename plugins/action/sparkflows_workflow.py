@@ -12,7 +12,7 @@ import os
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.workflow_import import read_file
 
 MODULE = "sparkflows.mlops.sparkflows_workflow"
@@ -32,7 +32,7 @@ class ActionModule(ActionBase):
                 return dict(result, failed=True, msg="Both src and content are given; the workflow comes from one of them.")
             try:
                 args["content"] = read_file(self._path(source))
-            except ClientError as error:
+            except Problem as error:
                 return dict(result, failed=True, msg=str(error))
             del args["src"]
         result.update(self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars))
@@ -43,8 +43,8 @@ class ActionModule(ActionBase):
 
     def _path(self, source):
         if not isinstance(source, str) or not source.strip():
-            raise ClientError("src is %r; name the file of a workflow on the controller." % (source,))
+            raise Problem("src is %r; name the file of a workflow on the controller." % (source,))
         try:
             return self._loader.get_real_file(self._find_needle("files", os.path.expanduser(source)))
         except AnsibleError:
-            raise ClientError("There is no file %s on the controller. Correct src." % source) from None
+            raise Problem("There is no file %s on the controller. Correct src." % source) from None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_check import report_on
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.keys import policy_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import source_argument_spec

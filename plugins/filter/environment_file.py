@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host import systemd as _systemd
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 DOCUMENTATION = r"""
 name: environment_file

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.named import named_settings as _named
 
 DOCUMENTATION = r"""
@@ -50,7 +50,7 @@ def named_settings(options, names=None):
     """Values by name of the setting; AnsibleFilterError for options whose names nobody knows."""
     try:
         return _named(options, names or {})
-    except ClientError as error:
+    except Problem as error:
         raise AnsibleFilterError(str(error)) from None
 
 

@@ -13,10 +13,12 @@ import signal
 import subprocess
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class TooSlow(Exception):
+class TooSlow(Problem):
     """A program did not end in time; it was killed, and all that it had started in its process group."""
 
 
@@ -58,7 +60,7 @@ def run(
     try:
         output = process.communicate(None if text is None else text.encode("utf-8"), timeout=timeout)[0]
     except subprocess.TimeoutExpired:
-        raise TooSlow("%s did not end within %d seconds" % (argv[0], timeout)) from None
+        raise TooSlow("%s did not end within %d seconds." % (argv[0], timeout)) from None
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

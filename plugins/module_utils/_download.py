@@ -14,6 +14,7 @@ import re
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._deadlines import Clock, within
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 #: A download may take longer than its timeout as long as it brings this many bytes a second.
 MIN_BYTES_PER_SECOND = 10000
@@ -23,8 +24,8 @@ _MOST_REDIRECTS = 5
 _BLOCK = 1 << 16
 
 
-class TooLarge(OSError):
-    """The server sends more than there is room for."""
+class TooLarge(Problem, OSError):
+    """The server sends more than there is room for. As an `OSError` it is told like the other ways in which reading from a server ends."""
 
 
 def followed(opened: t.Callable[[str, bool], t.Any], url: str) -> t.Any:

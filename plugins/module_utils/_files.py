@@ -20,15 +20,12 @@ import tempfile
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem as Problem
 
 MARKER = ".release.json"
 _SCRATCH = ".tmp-"
 # Seconds that rm may take over a tree.
 _REMOVAL_SECONDS = 600
-
-
-class Problem(Exception):
-    """Something the user has to know, as one or more sentences."""
 
 
 def digest_of(path: str) -> str:

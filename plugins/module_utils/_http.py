@@ -38,6 +38,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import (
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._deadlines import Clock, within
 from ansible_collections.sparkflows.mlops.plugins.module_utils._download import MIN_BYTES_PER_SECOND
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 #: An answer beyond this many bytes is refused instead of filling the memory of the host.
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -48,19 +49,10 @@ _MAX_ERROR_BYTES = 1024 * 1024
 _BLOCK = 1 << 16
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-
-class ClientError(Exception):
-    """What went wrong, as a sentence that can be shown to the admin as it is.
-
-    ``result`` holds what a failing module returns beside it.
-    """
-
-    def __init__(self, message: str, **result: t.Any) -> None:
-        super().__init__(message)
-        self.result = result
+ClientError = Problem
 
 
-class HttpError(ClientError):
+class HttpError(Problem):
     """A request that failed.
 
     ``status`` is the HTTP status, or ``None`` when no answer came; ``code`` the server's own word for the
@@ -112,23 +104,23 @@ def connection_options(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 
 def check_base_url(url: str, option: str) -> str:
-    """``url`` without the slashes at its end; :class:`ClientError` when it cannot be the address of a server.
+    """``url`` without the slashes at its end; :class:`Problem` when it cannot be the address of a server.
 
     A URL that carries login data is refused without being repeated, because URLs end up in logs.
     """
     if not url or _CONTROL.search(url) or " " in url:
-        raise ClientError("%s is empty or has a space or a control character in it. Give an address such as http://127.0.0.1:5000." % option)
+        raise Problem("%s is empty or has a space or a control character in it. Give an address such as http://127.0.0.1:5000." % option)
     try:
         parts = urllib.parse.urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError as error:
-        raise ClientError(sentence("%s is no valid URL: %s" % (option, error))) from None
+        raise Problem(sentence("%s is no valid URL: %s" % (option, error))) from None
     if "@" in parts.netloc:
-        raise ClientError("%s carries login data, which would be shown in logs. Take them out and use the options for credentials." % option)
+        raise Problem("%s carries login data, which would be shown in logs. Take them out and use the options for credentials." % option)
     if not usable:
-        raise ClientError("%s is '%s', which is no http:// or https:// address. Give one such as http://127.0.0.1:5000." % (option, url))
+        raise Problem("%s is '%s', which is no http:// or https:// address. Give one such as http://127.0.0.1:5000." % (option, url))
     if parts.query or parts.fragment:
-        raise ClientError("%s is '%s': it must not have a part behind ? or #." % (option, url))
+        raise Problem("%s is '%s': it must not have a part behind ? or #." % (option, url))
     return url.rstrip("/")
 
 
@@ -159,7 +151,7 @@ class Client:
     ) -> None:
         self.url = check_base_url(url, option)
         if timeout <= 0:
-            raise ClientError("timeout is %g; it must be at least one second." % timeout)
+            raise Problem("timeout is %g; it must be at least one second." % timeout)
         self.what = what
         self.option = option
         self.credentials = credentials
@@ -193,7 +185,7 @@ class Client:
         except UnicodeEncodeError:
             credentials = ""
         if not credentials or _CONTROL.search(credentials) or " " in credentials:
-            raise ClientError(
+            raise Problem(
                 "The credentials for %s cannot be sent: a token has only printable ASCII characters and no space. Check %s." % (self.what, self.credentials)
             )
         self._secrets.append(credentials)
@@ -451,4 +443,4 @@ def _check_ca_path(path: str) -> None:
         ssl.create_default_context(cafile=path)
     except OSError as error:
         why = "cannot be read (%s)" % os.strerror(error.errno) if error.errno and not isinstance(error, ssl.SSLError) else "holds no certificate in PEM format"
-        raise ClientError("ca_path is %s, which %s." % (path, why)) from None
+        raise Problem("ca_path is %s, which %s." % (path, why)) from None

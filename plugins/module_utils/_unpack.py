@@ -24,7 +24,7 @@ import zipfile
 import zlib
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 _MAGIC = (
     (b"\x1f\x8b", "gzip"),

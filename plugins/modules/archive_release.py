@@ -239,7 +239,7 @@ version_output:
 """
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive.release import ARGUMENT_SPEC, run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 

@@ -262,7 +262,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session impo
     Aws,
     aws_argument_spec,
 )
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
@@ -303,7 +303,7 @@ def main() -> None:
         aws = Aws(module.params)
         docker = Docker(aws, module.params["build_timeout"], module.params["push_timeout"])
         result = run(module.params, Repository(aws, module.params["name"]), docker, module.check_mode)
-    except ClientError as error:
+    except Problem as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(calls=aws.calls, **result)
 

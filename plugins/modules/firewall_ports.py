@@ -129,7 +129,7 @@ differences:
     - {item: rules in the kernel, before: not those of /etc/sparkflows-mlops/firewall.nft, after: loaded, reason: their file is written}
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _change
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 

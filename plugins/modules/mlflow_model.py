@@ -172,7 +172,7 @@ archived:
   sample: [2]
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import (
     STAGES,
     Registry,
@@ -201,7 +201,7 @@ def main() -> None:
     )
     try:
         result = run(module.params, Registry(tracking_client(module.params)), module.check_mode)
-    except ClientError as error:
+    except Problem as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(**result)
 

@@ -220,7 +220,7 @@ deployment:
     updated_at: "2026-11-22T09:30:00Z"
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.agent import ARGUMENT_SPEC, Deployments, agent_client, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
@@ -233,7 +233,7 @@ def main() -> None:
     )
     try:
         result = run(module.params, Deployments(agent_client(module.params)), module.check_mode)
-    except ClientError as error:
+    except Problem as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(**result)
 

@@ -147,7 +147,8 @@ mlflow_version:
   sample: "1"
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, connection_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import connection_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.scoring import INPUT_FORMS, run, scoring_client
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
@@ -178,7 +179,7 @@ def main() -> None:
     )
     try:
         result = run(module.params, scoring_client(module.params))
-    except ClientError as error:
+    except Problem as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(**result)
 

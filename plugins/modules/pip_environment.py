@@ -224,7 +224,7 @@ fits:
 
 import os
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip.environment import ARGUMENT_SPEC, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 

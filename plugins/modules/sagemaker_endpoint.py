@@ -353,7 +353,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session impo
     Aws,
     aws_argument_spec,
 )
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import Registry, tracking_argument_spec, tracking_client
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
@@ -380,7 +380,7 @@ def main() -> None:
     try:
         aws = Aws(module.params)
         result = run(module.params, SageMaker(aws), lambda: Registry(tracking_client(dict(module.params, use_proxy=True))), module.check_mode)
-    except ClientError as error:
+    except Problem as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(calls=aws.calls, **result)
 

@@ -137,7 +137,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session impo
     Aws,
     aws_argument_spec,
 )
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
@@ -167,7 +167,7 @@ def main() -> None:
     try:
         aws = Aws(module.params)
         result = run(module.params, aws)
-    except ClientError as error:
+    except Problem as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(calls=aws.calls, **result)
 

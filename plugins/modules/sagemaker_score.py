@@ -144,7 +144,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session impo
     Aws,
     aws_argument_spec,
 )
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.scoring import INPUT_FORMS, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
@@ -180,7 +180,7 @@ def main() -> None:
         aws = Aws(module.params)
         aws.check_account()
         result = run(module.params, Endpoint(aws, module.params["endpoint_name"], module.params["variant"]))
-    except ClientError as error:
+    except Problem as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(calls=aws.calls, **result)
 

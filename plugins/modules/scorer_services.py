@@ -416,8 +416,7 @@ notes:
   elements: str
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.options import ARGUMENT_SPEC
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.services import run
@@ -431,7 +430,7 @@ def main() -> None:
     )
     try:
         result = run(module.params, module.check_mode)
-    except (ClientError, Problem) as error:
+    except Problem as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s. Check the space and the permissions there." % (error.filename, error.strerror))

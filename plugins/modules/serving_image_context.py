@@ -88,7 +88,7 @@ files:
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.serving_image import run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 

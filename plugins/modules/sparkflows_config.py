@@ -271,7 +271,7 @@ requests:
   sample: 3
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.config import ARGUMENT_SPEC, run
@@ -287,7 +287,7 @@ def main() -> None:
     module.no_log_values.update(secret_texts(module.params))
     try:
         result = run(module.params, Sparkflows(module.params), module.check_mode, module.no_log_values.update)
-    except ClientError as error:
+    except Problem as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(**result)
 

@@ -88,7 +88,7 @@ unresolved:
   sample: {ssh_host: ["a.host ('SSH Host')", "b.host ('Host for SSH')"]}
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows, sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.config import info
@@ -101,7 +101,7 @@ def main() -> None:
     )
     try:
         result = info(module.params, Sparkflows(module.params))
-    except ClientError as error:
+    except Problem as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(**result)
 

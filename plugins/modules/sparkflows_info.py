@@ -101,7 +101,7 @@ token:
   sample: {expires_at: "2026-12-31T00:00:00Z", days_left: 38.5, about_to_expire: false}
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows, sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.info import run
@@ -120,7 +120,7 @@ def main() -> None:
     )
     try:
         result = run(module.params, Sparkflows(module.params))
-    except ClientError as error:
+    except Problem as error:
         module.fail_json(msg=str(error), **error.result)
     if result["token"] and result["token"]["about_to_expire"]:
         module.warn("sparkflows_token expires on %s. Make a new one in good time." % result["token"]["expires_at"])

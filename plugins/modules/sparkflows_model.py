@@ -239,8 +239,7 @@ requests:
   sample: 1
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.models import run
@@ -281,7 +280,7 @@ def main() -> None:
     )
     try:
         result = run(module.params, module.check_mode)
-    except (ClientError, Problem) as error:
+    except Problem as error:
         module.fail_json(msg=str(error))
     except OSError as error:
         module.fail_json(msg="%s: %s. Check the space and the permissions below %s." % (error.filename, error.strerror, module.params["dest"]))

@@ -93,7 +93,7 @@ differing:
   sample: [nodes]
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.workflow_import import ARGUMENT_SPEC, run
@@ -108,7 +108,7 @@ def main() -> None:
     )
     try:
         result = run(module.params, Sparkflows(module.params), module.check_mode)
-    except ClientError as error:
+    except Problem as error:
         module.fail_json(msg=str(error), **error.result)
     module.exit_json(**result)
 

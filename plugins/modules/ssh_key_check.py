@@ -207,7 +207,7 @@ login:
       type: str
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_check import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.keys import policy_argument_spec

@@ -13,6 +13,7 @@ import re
 import typing as t
 
 from ansible.module_utils import basic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import hosts
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import ROLES
 
@@ -23,11 +24,11 @@ _PYTHONS = (
 )
 
 
-class Unreachable(Exception):
+class Unreachable(Problem):
     """The host does not answer; ``result`` is what Ansible says of it."""
 
     def __init__(self, result: dict[str, t.Any]) -> None:
-        super().__init__(result)
+        super().__init__(str(result.get("msg") or "The host does not answer."))
         self.result = result
 
 

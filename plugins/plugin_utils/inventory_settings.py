@@ -125,7 +125,7 @@ class InventorySettings:
             return ""
 
     def workflow_texts(self) -> dict[str, str]:
-        """The files of score workflows, by their names; :class:`ClientError` for one that can't be read."""
+        """The files of score workflows, by their names; :class:`Problem` for one that can't be read."""
         entries = self.settings.get("sparkflows_score_workflows") or []
         named = [entry["file"] for entry in entries if entry.get("file")]
         return {name: read_file(self._loader.get_real_file(self.found("sparkflows", name))) for name in named}

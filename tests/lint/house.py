@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,9 +18,11 @@ import yaml
 
 PLUGINS = "ansible_collections.sparkflows.mlops.plugins"
 #: Parts of module_utils that know no system: what everybody else may build on, and what builds on nothing but its like.
-GROUND = ("_answers", "_commands", "_deadlines", "_download", "_files", "_http", "_redaction", "_unpack", "_urls")
+GROUND = ("_answers", "_commands", "_deadlines", "_download", "_errors", "_files", "_http", "_redaction", "_unpack", "_urls")
 STOREYS = ("the ground floor", "a system", "the plan", "plugin_utils", "a plugin")
 MOST_LINES = 500
+#: Where the root of all errors is, and its name.
+ROOT = ("module_utils._errors", "Problem")
 DOCUMENTED_IN = ("DOCUMENTATION", "EXAMPLES", "RETURN")
 
 
@@ -96,6 +99,26 @@ def _circles(uses: Mapping[str, list[str]]) -> Iterator[list[str]]:
         yield from walk(name)
 
 
+# ----------------------------------------------------------------------------------------------------------------- errors
+
+
+def errors_have_one_root(root: Path) -> Iterator[str]:
+    """Every error that can leave its file, so one without an underscore, is a `Problem`: who catches that has caught all that can go wrong."""
+    classes = {(name, node.name): node for name, tree in _sources(root).items() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    bases = {node.name: [ast.unparse(base).rpartition(".")[2] for base in node.bases] for node in classes.values()}
+
+    def ancestors(name: str) -> Iterator[str]:
+        for base in bases.get(name, ()):
+            yield base
+            yield from ancestors(base)
+
+    for (file, name), node in classes.items():
+        above = set(ancestors(name))
+        error = any(isinstance(kind := getattr(builtins, base, None), type) and issubclass(kind, BaseException) for base in above)
+        if error and ROOT[1] not in above and not name.startswith("_") and (file, name) != ROOT:
+            yield f"plugins/{file.replace('.', '/')}.py: line {node.lineno}: {name} is an error, and no {ROOT[1]}"
+
+
 # ------------------------------------------------------------------------------------------------------------------ sizes
 
 
@@ -153,4 +176,4 @@ def _conditional(content: Any) -> Iterator[dict[str, Any]]:
                 yield from _conditional(item.get(part))
 
 
-RULES = (imports_point_downwards, files_are_short, tasks_only_carry_out)
+RULES = (imports_point_downwards, errors_have_one_root, files_are_short, tasks_only_carry_out)

@@ -21,9 +21,9 @@ import typing as t
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _unpack
 from ansible_collections.sparkflows.mlops.plugins.module_utils._download import download, followed
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import (
     MARKER,
-    Problem,
     Releases,
     digest_of,
     free_bytes,

@@ -29,8 +29,9 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, AwsError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import digest_of
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, ClientError, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, HttpError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import STAGES, Registry
 
 _PROXIED = "/api/2.0/mlflow-artifacts/artifacts"
@@ -66,7 +67,7 @@ class UploadedSource(Source):
         bucket, key = split_s3_uri(uri, "artifact")
         head = head_object(aws, bucket, key)
         if head is None:
-            raise ClientError("artifact is %s, but there is no such object. Check its name, and that the credentials may list the bucket." % uri)
+            raise Problem("artifact is %s, but there is no such object. Check its name, and that the credentials may list the bucket." % uri)
         identity = [uri, head.get("VersionId"), head.get("ETag"), head.get("ContentLength")]
         super().__init__(hashlib.sha256(json.dumps(identity).encode("utf-8")).hexdigest())
         self.uri = uri
@@ -85,7 +86,7 @@ class ArchiveSource(PackedSource):
                 archive.next()
             super().__init__(digest_of(path))
         except (OSError, EOFError, tarfile.TarError) as error:
-            raise ClientError("artifact is %s, which is no readable gzipped tar (%s). Give a folder to have it packed." % (path, error)) from None
+            raise Problem("artifact is %s, which is no readable gzipped tar (%s). Give a folder to have it packed." % (path, error)) from None
 
     @contextlib.contextmanager
     def archive(self) -> t.Iterator[t.BinaryIO]:
@@ -100,7 +101,7 @@ class FolderSource(PackedSource):
         self.path = path
         self.files = sorted(_files(path))
         if not self.files:
-            raise ClientError("artifact is %s, an empty folder. Give the folder of a model." % path)
+            raise Problem("artifact is %s, an empty folder. Give the folder of a model." % path)
         content = [[name, digest_of(os.path.join(path, name))] for name in self.files]
         super().__init__(hashlib.sha256(json.dumps(content).encode("utf-8")).hexdigest())
 
@@ -125,7 +126,7 @@ class RegisteredSource(PackedSource):
         self.store = _store(uri, version["source"], registry.client, aws)
         self.files = dict(sorted(self.store.files()))
         if "MLmodel" not in self.files:
-            raise ClientError("%s has no file MLmodel at %s, so there is no model to serve." % (uri, version["source"]))
+            raise Problem("%s has no file MLmodel at %s, so there is no model to serve." % (uri, version["source"]))
         with tempfile.TemporaryFile() as file:
             self.store.fetch("MLmodel", file)
             file.seek(0)
@@ -142,7 +143,7 @@ class RegisteredSource(PackedSource):
                 with open(path, "wb") as file:
                     self.store.fetch(name, file)
                     if file.seek(0, os.SEEK_END) != size:
-                        raise ClientError("%s of %s arrived with %d bytes instead of %d. Run again." % (name, self.uri, file.tell(), size))
+                        raise Problem("%s of %s arrived with %d bytes instead of %d. Run again." % (name, self.uri, file.tell(), size))
             pack(folder, list(self.files), packed)
             packed.seek(0)
             yield packed
@@ -191,15 +192,15 @@ def find_version(uri: str, registry: Registry) -> tuple[str, dict[str, t.Any]]:
     """The name of the registered model and the version that ``models:/NAME/VERSION`` or ``models:/NAME/STAGE`` means."""
     match = _MODEL_URI.fullmatch(uri)
     if not match or not (match["which"].isdigit() or match["which"] in STAGES):
-        raise ClientError("model_uri is %s; give models:/NAME/VERSION or models:/NAME/STAGE with a stage out of %s." % (ascii(uri), ", ".join(STAGES)))
+        raise Problem("model_uri is %s; give models:/NAME/VERSION or models:/NAME/STAGE with a stage out of %s." % (ascii(uri), ", ".join(STAGES)))
     name, which = match["name"], match["which"]
     versions = registry.versions(name)
     found = [version for number, version in sorted(versions.items()) if which in (str(number), version["stage"])]
     if not found:
         there = ", ".join("%d (%s)" % (number, version["stage"]) for number, version in sorted(versions.items())) or "none"
-        raise ClientError("There is no %s on the tracking server at %s. Versions of '%s' are: %s." % (uri, registry.client.url, name, there))
+        raise Problem("There is no %s on the tracking server at %s. Versions of '%s' are: %s." % (uri, registry.client.url, name, there))
     if found[-1]["status"] != "READY":
-        raise ClientError("Version %d of '%s' is not ready (%s). Look into the tracking server." % (found[-1]["version"], name, found[-1]["status"]))
+        raise Problem("Version %d of '%s' is not ready (%s). Look into the tracking server." % (found[-1]["version"], name, found[-1]["status"]))
     return name, found[-1]
 
 
@@ -209,7 +210,7 @@ def _store(uri: str, source: str, client: Client, aws: Aws) -> t.Any:
         return _ProxiedStore(client, urllib.parse.unquote(parts.path))
     if parts.scheme == "s3":
         return _S3Store(aws, source)
-    raise ClientError(
+    raise Problem(
         "%s lies at %s, where this module cannot fetch it from. Give its folder as artifact, on the host that has it." % (uri, source.partition("?")[0])
     )
 
@@ -220,7 +221,7 @@ def source_of(params: t.Mapping[str, t.Any], registry: t.Callable[[], Registry],
         try:
             return RegisteredSource(params["model_uri"], registry(), aws)
         except HttpError as error:
-            raise ClientError("%s cannot be read. %s" % (params["model_uri"], error)) from None
+            raise Problem("%s cannot be read. %s" % (params["model_uri"], error)) from None
     artifact = params["artifact"]
     if artifact.startswith("s3://"):
         return UploadedSource(artifact, aws)
@@ -228,13 +229,13 @@ def source_of(params: t.Mapping[str, t.Any], registry: t.Callable[[], Registry],
         return FolderSource(artifact)
     if os.path.isfile(artifact):
         return ArchiveSource(artifact)
-    raise ClientError("artifact is %s, which does not exist where the module runs. Give a folder, a .tar.gz or an s3:// URI." % artifact)
+    raise Problem("artifact is %s, which does not exist where the module runs. Give a folder, a .tar.gz or an s3:// URI." % artifact)
 
 
 def split_s3_uri(uri: str, what: str) -> tuple[str, str]:
     match = _S3_URI.fullmatch(uri)
     if not match:
-        raise ClientError("%s is %s; an S3 URI looks like s3://bucket/path." % (what, ascii(uri)))
+        raise Problem("%s is %s; an S3 URI looks like s3://bucket/path." % (what, ascii(uri)))
     return match["bucket"], match["key"]
 
 
@@ -258,7 +259,7 @@ def upload(aws: Aws, source: PackedSource, bucket: str, key: str, kms_key: t.Opt
             aws.client("s3").upload_fileobj(file, bucket, key, ExtraArgs=options)
     head = head_object(aws, bucket, key)
     if head is None or head["ContentLength"] != size:
-        raise ClientError("The model was uploaded to s3://%s/%s, but S3 does not have all %d bytes of it. Run again." % (bucket, key, size))
+        raise Problem("The model was uploaded to s3://%s/%s, but S3 does not have all %d bytes of it. Run again." % (bucket, key, size))
 
 
 def pack(folder: str, names: t.Sequence[str], file: t.BinaryIO) -> None:
@@ -282,11 +283,11 @@ def _files(root: str) -> t.Iterator[str]:
             if stat.S_ISREG(mode):
                 yield os.path.relpath(path, root)
             elif not stat.S_ISDIR(mode):
-                raise ClientError("%s is neither a file nor a folder, so it cannot be packed with the model. Replace it by what it stands for." % path)
+                raise Problem("%s is neither a file nor a folder, so it cannot be packed with the model. Replace it by what it stands for." % path)
 
 
 def _plain(name: str) -> str:
     """A single path component out of a listing; one that leads elsewhere is refused."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
-        raise ClientError("The list of the model's files has an entry %s, which is no plain name." % ascii(name))
+        raise Problem("The list of the model's files has an entry %s, which is no plain name." % ascii(name))
     return name

@@ -20,7 +20,7 @@ import typing as t
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _ENGINE_TIMEOUT = 60
@@ -49,15 +49,15 @@ class Docker:
         try:
             status, output = commands.run(["docker"] + arguments, environment, timeout=timeout, **options)
         except OSError as error:
-            raise ClientError("The program docker cannot be started where the module runs (%s). Install the docker client there." % error.strerror) from None
+            raise Problem("The program docker cannot be started where the module runs (%s). Install the docker client there." % error.strerror) from None
         except commands.TooSlow:
-            raise ClientError(
+            raise Problem(
                 "'docker %s' did not end within %d seconds and was stopped. Check the network between the docker engine and the registry,"
                 " or raise build_timeout or push_timeout." % (arguments[0], timeout)
             ) from None
         output = self._mask(output)
         if status and re.search(r"Cannot connect to the Docker daemon|permission denied while trying to connect|error during connect", output):
-            raise ClientError(
+            raise Problem(
                 "The docker engine cannot be reached where the module runs. Start it, or check DOCKER_HOST and the user's rights. It says: %s"
                 % sentence(_end(output))
             )
@@ -70,7 +70,7 @@ class Docker:
             return _only_digest(output)
         if "no such image" in output.lower():
             return None
-        raise ClientError("docker cannot tell about the image %s. It says: %s" % (reference, sentence(_end(output))))
+        raise Problem("docker cannot tell about the image %s. It says: %s" % (reference, sentence(_end(output))))
 
     def build(self, params: t.Mapping[str, t.Any], reference: str) -> None:
         """Build an image from a folder and give it a name."""
@@ -82,12 +82,12 @@ class Docker:
                 arguments += ["--" + option, params[option]]
         status, output = self._run(arguments + [params["context"]], self._build_timeout)
         if status:
-            raise ClientError("The image could not be built from %s. The end of what docker says:\n%s" % (params["context"], _end(output, 20)))
+            raise Problem("The image could not be built from %s. The end of what docker says:\n%s" % (params["context"], _end(output, 20)))
 
     def tag(self, image: str, reference: str) -> None:
         status, output = self._run(["tag", image, reference], _ENGINE_TIMEOUT)
         if status:
-            raise ClientError("docker cannot give %s the name %s. It says: %s" % (image, reference, sentence(_end(output))))
+            raise Problem("docker cannot give %s the name %s. It says: %s" % (image, reference, sentence(_end(output))))
 
     def push(self, reference: str, password: str) -> str:
         """Push an image with a login of its own, which is gone afterwards, and return the digest that the registry gave it."""
@@ -98,14 +98,14 @@ class Docker:
                 ["login", "--username", "AWS", "--password-stdin", host], _ENGINE_TIMEOUT, folder, text=password, pass_fds=(lock,)
             )
             if status:
-                raise ClientError("docker cannot log in to %s. It says: %s" % (host, sentence(_end(output))))
+                raise Problem("docker cannot log in to %s. It says: %s" % (host, sentence(_end(output))))
             status, output = self._run(["push", reference], self._push_timeout, folder, pass_fds=(lock,))
         if status:
             hint = " The login has expired meanwhile; run again." if "token has expired" in output else " Layers that arrived are kept, so run again."
-            raise ClientError("%s could not be pushed. docker says: %s%s" % (reference, sentence(_end(output)), hint))
+            raise Problem("%s could not be pushed. docker says: %s%s" % (reference, sentence(_end(output)), hint))
         digests = re.findall(r"digest: (sha256:[0-9a-f]{64})", output)
         if not digests:
-            raise ClientError("docker ended the push of %s without naming a digest. It says: %s" % (reference, sentence(_end(output))))
+            raise Problem("docker ended the push of %s without naming a digest. It says: %s" % (reference, sentence(_end(output))))
         return str(digests[-1])
 
 
@@ -160,7 +160,7 @@ def dockerfile(params: t.Mapping[str, t.Any]) -> str:
 def _only_digest(output: str) -> str:
     digests = _DIGEST.findall(output)
     if len(digests) != 1:
-        raise ClientError("docker does not tell the id of the image. It says: %s" % sentence(_end(output)))
+        raise Problem("docker does not tell the id of the image. It says: %s" % sentence(_end(output)))
     return str(digests[0])
 
 

@@ -25,7 +25,7 @@ import typing as t
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.docker import Docker, dockerfile
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, AwsError, merged_tags, tag_dict, tag_list
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 #: ECR gives a manifest only in a type that it is asked for: an image of docker or OCI, or an index of several.
 MANIFESTS = [
@@ -122,7 +122,7 @@ class Repository:
         answer = self._call("batch_get_image", imageIds=[{"imageTag": tag}], acceptedMediaTypes=MANIFESTS)
         for failure in answer.get("failures") or []:
             if failure.get("failureCode") != "ImageNotFound":
-                raise ClientError(
+                raise Problem(
                     "ECR cannot give the image %s:%s. It says: %s" % (self.name, tag, sentence(failure.get("failureReason") or failure["failureCode"]))
                 )
         images = answer.get("images") or []
@@ -154,7 +154,7 @@ class Repository:
         answer = self._call("batch_delete_image", imageIds=[{"imageTag": tag} for tag in tags])
         for failure in answer.get("failures") or []:
             if failure.get("failureCode") != "ImageNotFound":
-                raise ClientError("ECR did not delete the image from %s. It says: %s" % (self.name, sentence(failure.get("failureReason") or "")))
+                raise Problem("ECR did not delete the image from %s. It says: %s" % (self.name, sentence(failure.get("failureReason") or "")))
 
     def is_empty(self) -> bool:
         return not self._call("list_images", maxResults=1)["imageIds"]
@@ -171,7 +171,7 @@ class Repository:
         except (binascii.Error, UnicodeDecodeError):
             user = password = ""
         if user != "AWS" or not password:
-            raise ClientError("ECR's login token is not of the form AWS:password. Check the endpoint of the service.")
+            raise Problem("ECR's login token is not of the form AWS:password. Check the endpoint of the service.")
         return password
 
 
@@ -218,7 +218,7 @@ def check_params(params: t.Mapping[str, t.Any]) -> None:
         return
     extra = [option for option in ("dockerfile", "build_args", "target", "platform") if params[option]]
     if extra and not params["context"]:
-        raise ClientError("%s can only be given with context." % " and ".join(extra))
+        raise Problem("%s can only be given with context." % " and ".join(extra))
     if params["context"]:
         _check_context(params)
 
@@ -226,42 +226,42 @@ def check_params(params: t.Mapping[str, t.Any]) -> None:
 def check_names(params: t.Mapping[str, t.Any]) -> None:
     """What can be said against the names of repository, tag, key and image."""
     if not _REPOSITORY.fullmatch(params["name"]):
-        raise ClientError(
+        raise Problem(
             "name is %s; a repository's name has 2 to 256 lower-case letters and digits, with a '.', '_', '-' or '/' between them." % ascii(params["name"])
         )
     tag = params["tag"]
     if tag is not None and (not _TAG.fullmatch(tag) or _CONTEXT_TAG.fullmatch(tag)):
-        raise ClientError(
+        raise Problem(
             "tag is %s; a tag has at most 128 letters, digits, '_', '.' and '-', does not begin with '.' or '-', and is not one of the"
             " tags context-<digest> that the module makes itself." % ascii(tag)
         )
     if params["state"] == "absent":
         return
     if params["kms_key"] and params["encryption"] != "kms":
-        raise ClientError("kms_key goes with encryption=kms only; encryption is %s." % (params["encryption"] or "not given"))
+        raise Problem("kms_key goes with encryption=kms only; encryption is %s." % (params["encryption"] or "not given"))
     if (params["kms_key"] or "").startswith("alias/") or ":alias/" in (params["kms_key"] or ""):
-        raise ClientError("kms_key is %s, an alias. ECR tells a key by its ARN, so give its id or ARN." % ascii(params["kms_key"]))
+        raise Problem("kms_key is %s, an alias. ECR tells a key by its ARN, so give its id or ARN." % ascii(params["kms_key"]))
     image, context = params["image"], params["context"]
     if bool(image or context) != bool(tag):
-        raise ClientError("tag goes with image or context: the image to push and the tag to push it under. Give both, or neither for the repository alone.")
+        raise Problem("tag goes with image or context: the image to push and the tag to push it under. Give both, or neither for the repository alone.")
     if image and not _REFERENCE.fullmatch(image):
-        raise ClientError("image is %s, which is no name of an image. Give one such as scoring:1.0." % ascii(image))
+        raise Problem("image is %s, which is no name of an image. Give one such as scoring:1.0." % ascii(image))
 
 
 def _check_context(params: t.Mapping[str, t.Any]) -> None:
     if not os.path.isdir(params["context"]):
-        raise ClientError("context is %s, which is not a folder where the module runs." % params["context"])
+        raise Problem("context is %s, which is not a folder where the module runs." % params["context"])
     if not os.path.isfile(dockerfile(params)):
-        raise ClientError("There is no file %s to build the image by. Check context and dockerfile." % dockerfile(params))
+        raise Problem("There is no file %s to build the image by. Check context and dockerfile." % dockerfile(params))
     if os.path.relpath(dockerfile(params), params["context"]).startswith(".."):
-        raise ClientError("dockerfile is %s, which is not below context. Put it there, so that a change of it is seen." % params["dockerfile"])
+        raise Problem("dockerfile is %s, which is not below context. Put it there, so that a change of it is seen." % params["dockerfile"])
     for name in sorted(params["build_args"] or {}):
         if not _ARGUMENT.fullmatch(name):
-            raise ClientError("build_args has %s, which is no name of a build argument." % ascii(name))
+            raise Problem("build_args has %s, which is no name of a build argument." % ascii(name))
     if params["platform"] and not _PLATFORM.fullmatch(params["platform"]):
-        raise ClientError("platform is %s; a single platform such as linux/amd64 is needed." % ascii(params["platform"]))
+        raise Problem("platform is %s; a single platform such as linux/amd64 is needed." % ascii(params["platform"]))
     if params["target"] and not _TAG.fullmatch(params["target"]):
-        raise ClientError("target is %s, which is no name of a build stage." % ascii(params["target"]))
+        raise Problem("target is %s, which is no name of a build stage." % ascii(params["target"]))
 
 
 def run(params: t.Mapping[str, t.Any], repository: Repository, docker: Docker, check_mode: bool) -> dict[str, t.Any]:
@@ -288,7 +288,7 @@ def _absent(params: t.Mapping[str, t.Any], repository: Repository, check_mode: b
     current = repository.describe(False, False)
     if current is not None:
         if not params["force"] and not repository.is_empty():
-            raise ClientError("The repository %s still holds images, so it was not deleted. Delete them, or give force=true to delete all of them." % name)
+            raise Problem("The repository %s still holds images, so it was not deleted. Delete them, or give force=true to delete all of them." % name)
         if not check_mode:
             repository.delete(params["force"])
     return {"changed": current is not None, "repository": None, "diff": {"before": _shown(name, current, None), "after": {}}}
@@ -312,7 +312,7 @@ def _present(params: t.Mapping[str, t.Any], repository: Repository, docker: Dock
     else:
         action, digest = "push", None
     if action != "none" and previous is not None and wanted["mutability"] == "IMMUTABLE":
-        raise ClientError(
+        raise Problem(
             "The tag %s of the repository %s holds another image already (%s), and the repository's tags are immutable. Push under a new tag."
             % (tag, params["name"], previous)
         )
@@ -357,7 +357,7 @@ def _wanted(params: t.Mapping[str, t.Any], current: t.Optional[t.Mapping[str, t.
         if params[option] is not None and params[option] != known[option]:
             # AWS gives the key's ARN, whichever way it was named.
             if current is not None and not (option == "kms_key" and str(known[option]).endswith("/" + params[option].rpartition("/")[2])):
-                raise ClientError(
+                raise Problem(
                     "The repository %s has %s=%s, which ECR cannot change to %s. Delete the repository, or give what it has."
                     % (params["name"], option, known[option] or "none", params[option])
                 )
@@ -374,7 +374,7 @@ def _local_image(params: t.Mapping[str, t.Any], docker: Docker) -> t.Optional[st
         return None
     local = docker.image_id(params["image"])
     if local is None:
-        raise ClientError("The docker engine has no image %s. Build or pull it first, or give context to have it built." % params["image"])
+        raise Problem("The docker engine has no image %s. Build or pull it first, or give context to have it built." % params["image"])
     return local
 
 
@@ -404,10 +404,10 @@ def _push(params: t.Mapping[str, t.Any], uri: str, kept: str, repository: Reposi
 
 
 def _checked(repository: Repository, tag: str, digest: t.Optional[str]) -> dict[str, t.Any]:
-    """The image that ECR has under a tag; :class:`ClientError` when it is not the one that was sent there."""
+    """The image that ECR has under a tag; :class:`Problem` when it is not the one that was sent there."""
     found = repository.image(tag)
     if found is None or found["digest"] != digest:
-        raise ClientError(
+        raise Problem(
             "The image was pushed to %s:%s as %s, but ECR has %s under this tag. Somebody else may push there at the same time; run again."
             % (repository.name, tag, digest, found["digest"] if found else "nothing")
         )

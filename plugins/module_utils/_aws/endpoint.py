@@ -24,7 +24,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.artifacts im
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.options import check_params
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.sagemaker import BUSY, DIGEST_LENGTH, SageMaker, stem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import AwsError, merged_tags, text
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import Registry
 
 
@@ -136,7 +136,7 @@ class _Deployment:
             self.keep_scale = scaling is not None
             return None
         if not self.params["autoscaling"]:
-            raise ClientError(
+            raise Problem(
                 "The endpoint %s is scaled automatically, and SageMaker cannot change its variant or type of instance meanwhile. Give autoscaling as"
                 " well, or with enabled=false to have it removed." % self.name
             )
@@ -217,7 +217,7 @@ class _Deployment:
                 self.sagemaker.create_endpoint(self.name, self.config_name, tags)
         except AwsError as error:
             self._undo()
-            raise ClientError("%s What was made for it was removed again." % error) from None
+            raise Problem("%s What was made for it was removed again." % error) from None
         if not self.params["wait"]:
             return
         seen = self._settle("changing over to %s" % self.config_name)
@@ -228,7 +228,7 @@ class _Deployment:
         return self.sagemaker.await_settled(self.name, self.params["wait_timeout"], doing)
 
     def _roll_back(self, seen: t.Optional[dict[str, t.Any]]) -> None:
-        """Bring the endpoint back to what it was, and raise :class:`ClientError` with what happened."""
+        """Bring the endpoint back to what it was, and raise :class:`Problem` with what happened."""
         status = seen["status"] if seen else "gone"
         if seen and status == "InService":
             status = "in service with %s" % seen["config_name"]
@@ -236,20 +236,20 @@ class _Deployment:
             self.name, self.config_name, status, sentence((seen or {}).get("failure_reason") or "nothing"), self.name
         )  # fmt: skip
         if not self.params["rollback"]:
-            raise ClientError(problem + " It was left so, as rollback=false says.", endpoint=seen)
+            raise Problem(problem + " It was left so, as rollback=false says.", endpoint=seen)
         if self.action != "update" or self.previous is None or self.previous["config"] is None:
             self.sagemaker.delete("endpoint", self.name)
             self._settle("deleting it again")
             self._undo()
-            raise ClientError(problem + " It was deleted again, with the configuration and the model that were made for it.", endpoint=None)
+            raise Problem(problem + " It was deleted again, with the configuration and the model that were made for it.", endpoint=None)
         old = self.previous["config_name"]
         if seen is None or seen["status"] != "InService" or seen["config_name"] != old:
             try:
                 self._restore(old, seen)
-            except ClientError as error:
-                raise ClientError("%s The way back to %s failed, too: %s" % (problem, old, error), endpoint=seen) from None
+            except Problem as error:
+                raise Problem("%s The way back to %s failed, too: %s" % (problem, old, error), endpoint=seen) from None
         self._undo()
-        raise ClientError(problem + " It serves with its previous configuration %s again." % old, endpoint=self.sagemaker.endpoint(self.name))
+        raise Problem(problem + " It serves with its previous configuration %s again." % old, endpoint=self.sagemaker.endpoint(self.name))
 
     def _restore(self, old: str, seen: t.Optional[dict[str, t.Any]]) -> None:
         if seen is not None:
@@ -267,7 +267,7 @@ class _Deployment:
             self.sagemaker.create_endpoint(self.name, old, self.tags)
         restored = self._settle("going back to %s" % old)
         if restored is None or restored["status"] != "InService" or restored["config_name"] != old:
-            raise ClientError(
+            raise Problem(
                 "It is %s. %s" % ((restored or {}).get("status", "gone"), sentence((restored or {}).get("failure_reason") or "SageMaker does not say why"))
             )
 

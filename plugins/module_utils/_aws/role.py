@@ -21,7 +21,7 @@ import urllib.parse
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.artifacts import split_s3_uri
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, AwsError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 _SERVICE = "sagemaker.amazonaws.com"
 _ROLE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>[0-9]{12}):role/(?:[A-Za-z0-9+=,.@_/-]+/)?(?P<name>[A-Za-z0-9+=,.@_-]+)")
@@ -70,12 +70,12 @@ def needs(params: t.Mapping[str, t.Any], partition: str) -> list[Need]:
 
 
 def run(params: t.Mapping[str, t.Any], aws: Aws) -> dict[str, t.Any]:
-    """Check the role and return the module's result; :class:`ClientError` with all findings when they are to be errors."""
+    """Check the role and return the module's result; :class:`Problem` with all findings when they are to be errors."""
     match = _ROLE.fullmatch(params["role_arn"])
     if not match:
-        raise ClientError("role_arn is %s; give the ARN of an IAM role, arn:aws:iam::ACCOUNT:role/NAME." % ascii(params["role_arn"]))
+        raise Problem("role_arn is %s; give the ARN of an IAM role, arn:aws:iam::ACCOUNT:role/NAME." % ascii(params["role_arn"]))
     if match["account"] != params["aws_account_id"]:
-        raise ClientError(
+        raise Problem(
             "role_arn is of the account %s, but aws_account_id is %s. SageMaker takes only roles of its own account."
             % (match["account"], params["aws_account_id"])
         )
@@ -89,7 +89,7 @@ def run(params: t.Mapping[str, t.Any], aws: Aws) -> dict[str, t.Any]:
         sentence = "There is no role %s in the account %s. Create it, or correct role_arn." % (match["name"], match["account"])
         return _result(params, [{"code": "no_role", "action": None, "resource": None, "sentence": sentence}], "none")
     if role["Arn"] != params["role_arn"]:
-        raise ClientError("The role %s has the ARN %s, not %s. Correct role_arn." % (match["name"], role["Arn"], params["role_arn"]))
+        raise Problem("The role %s has the ARN %s, not %s. Correct role_arn." % (match["name"], role["Arn"], params["role_arn"]))
     findings = []
     if not trusts(_document(role["AssumeRolePolicyDocument"])):
         findings.append({
@@ -108,7 +108,7 @@ def run(params: t.Mapping[str, t.Any], aws: Aws) -> dict[str, t.Any]:
 def _result(params: t.Mapping[str, t.Any], findings: list[dict[str, t.Any]], method: str) -> dict[str, t.Any]:
     result = {"findings": findings, "method": method}
     if findings and params["fail_on_findings"]:
-        raise ClientError(" ".join(finding["sentence"] for finding in findings), **result)
+        raise Problem(" ".join(finding["sentence"] for finding in findings), **result)
     return dict(result, changed=False)
 
 

@@ -17,7 +17,7 @@ import time
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, AwsError, tag_dict, tag_list
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 #: Seconds between two looks at an endpoint that is on its way.
 POLL_SECONDS = 10.0
@@ -176,14 +176,14 @@ class SageMaker:
         self._found("delete_" + what, **{"".join(word.capitalize() for word in what.split("_")) + "Name": name})
 
     def await_settled(self, name: str, timeout: float, doing: str) -> t.Optional[dict[str, t.Any]]:
-        """The endpoint once SageMaker has done with it, ``None`` when it is gone; :class:`ClientError` after ``timeout`` seconds."""
+        """The endpoint once SageMaker has done with it, ``None`` when it is gone; :class:`Problem` after ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         while True:
             seen = self.endpoint(name)
             if seen is None or seen["status"] not in BUSY:
                 return seen
             if time.monotonic() > deadline:
-                raise ClientError(
+                raise Problem(
                     "The endpoint %s is still %s after %d seconds of %s. SageMaker takes no other order meanwhile, so nothing was rolled back."
                     " Run again later, or with a longer wait_timeout." % (name, seen["status"], timeout, doing),
                     endpoint=seen,

@@ -18,7 +18,8 @@ import time
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, AwsError
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Answer, ClientError, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Answer, HttpError
 
 # The container answered, but not with predictions: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 _FROM_MODEL = "ModelError"
@@ -56,4 +57,4 @@ class Endpoint:
         try:
             return json.loads(answer.text)
         except ValueError:
-            raise ClientError("%s did not answer with JSON. Is the image one that serves MLflow models?" % (self.url[0].upper() + self.url[1:])) from None
+            raise Problem("%s did not answer with JSON. Is the image one that serves MLflow models?" % (self.url[0].upper() + self.url[1:])) from None

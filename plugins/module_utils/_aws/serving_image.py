@@ -20,7 +20,8 @@ import stat
 import tempfile
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, remove
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import remove
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import requirements
 
 #: Any release of the one Python that the stack is made for.

@@ -15,7 +15,8 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, check_base_url
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import check_base_url
 
 try:
     import boto3
@@ -40,7 +41,7 @@ _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "No
 _CREDENTIALS = "aws_access_key_id, aws_secret_access_key and aws_session_token, or aws_profile"
 
 
-class AwsError(ClientError):
+class AwsError(Problem):
     """A call to AWS that failed; ``code`` is AWS's own word for the error, empty when no answer came, ``reason`` its message."""
 
     def __init__(self, message: str, code: str = "", reason: str = "") -> None:
@@ -77,7 +78,7 @@ class Aws:
 
     def __init__(self, params: t.Mapping[str, t.Any]) -> None:
         if not HAS_BOTO3:
-            raise ClientError(sentence(missing_required_lib("boto3")))
+            raise Problem(sentence(missing_required_lib("boto3")))
         self.region: str = params["aws_region"]
         self.account: str = params["aws_account_id"]
         self.calls: list[str] = []
@@ -85,11 +86,11 @@ class Aws:
         self._secrets = [secret for secret in (params["aws_secret_access_key"], params["aws_session_token"]) if secret]
         self._clients: dict[str, t.Any] = {}
         if not _REGION.fullmatch(self.region):
-            raise ClientError("aws_region is %s, which is no region's name. Give one such as eu-central-1." % ascii(self.region))
+            raise Problem("aws_region is %s, which is no region's name. Give one such as eu-central-1." % ascii(self.region))
         if not _ACCOUNT.fullmatch(self.account):
-            raise ClientError("aws_account_id is %s; an account's number has twelve digits. Quote it in YAML, or a leading zero is lost." % ascii(self.account))
+            raise Problem("aws_account_id is %s; an account's number has twelve digits. Quote it in YAML, or a leading zero is lost." % ascii(self.account))
         if params["timeout"] < 1:
-            raise ClientError("timeout is %d; it must be at least one second." % params["timeout"])
+            raise Problem("timeout is %d; it must be at least one second." % params["timeout"])
         self._endpoint = check_base_url(params["aws_endpoint_url"], "aws_endpoint_url") if params["aws_endpoint_url"] else None
         self._endpoints = {
             service: check_base_url(str(url), "aws_service_endpoint_urls.%s" % service) for service, url in (params["aws_service_endpoint_urls"] or {}).items()
@@ -144,10 +145,10 @@ class Aws:
         return _Failures(self, _called(service, operation))
 
     def check_account(self) -> None:
-        """:class:`ClientError` when the credentials belong to another account than the one that was named."""
+        """:class:`Problem` when the credentials belong to another account than the one that was named."""
         account = self.call("sts", "get_caller_identity")["Account"]
         if account != self.account:
-            raise ClientError(
+            raise Problem(
                 "The credentials belong to the account %s, but aws_account_id is %s. Check %s, or correct it." % (account, self.account, _CREDENTIALS)
             )
 

@@ -14,7 +14,8 @@ import stat
 import typing as t
 from pathlib import Path
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, make_folder, remove, write_atomic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import make_folder, remove, write_atomic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._firewalld import Firewalld
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._nft_loader import RULES, run, text
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._nftables import IN_THE_KERNEL, PROGRAM, UNIT, UNIT_FILE, Nftables

@@ -21,7 +21,7 @@ import ssl
 import time
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 _SEQUENCE, _OCTETS, _OID, _UTC_TIME, _EXTENSIONS = 0x30, 0x04, 0x06, 0x17, 0xA3

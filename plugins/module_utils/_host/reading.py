@@ -21,7 +21,7 @@ import time
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host import certificates, packages
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host import predictions as _predictions
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host.url_answers import url_answers

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 # Up to systemd 246 a unit's environment takes no control character but the tab; a newline or a NUL would end the value or the file.

@@ -19,13 +19,8 @@ import typing as t
 
 from ansible.module_utils.basic import env_fallback
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import (
-    Client,
-    ClientError,
-    HttpError,
-    connection_argument_spec,
-    connection_options,
-)
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, HttpError, connection_argument_spec, connection_options
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import check_model_uri
 
 #: What a deployment declares, as the agent and the module both name it.
@@ -132,29 +127,29 @@ class Deployments:
         if not lines:
             try:
                 lines = self._call("GET", "%s/logs?lines=%d" % (deployment["name"], _LOG_LINES)).get("lines")
-            except ClientError:
+            except Problem:
                 lines = None
         return list(lines or [])[-_LOG_LINES:]
 
     def await_ready(self, deployment: dict[str, t.Any], timeout: t.Optional[float]) -> dict[str, t.Any]:
-        """The deployment once it is ready; :class:`ClientError` when it failed or ``timeout`` seconds are over."""
+        """The deployment once it is ready; :class:`Problem` when it failed or ``timeout`` seconds are over."""
         name = deployment["name"]
         if timeout is None:
             timeout = (deployment.get("startup_timeout") or 0) + _GRACE_SECONDS
 
         def ready(seen: dict[str, t.Any]) -> bool:
             if seen["state"] == "removed":
-                raise ClientError("Deployment '%s' was removed by somebody else while it was waited for." % name)
+                raise Problem("Deployment '%s' was removed by somebody else while it was waited for." % name)
             if seen["state"] == "failed":
                 lines = "\n".join("  " + line for line in self.log(seen))
                 message = "Deployment '%s' failed. %s" % (name, sentence(seen.get("message") or "The agent does not say why."))
-                raise ClientError(message + ("\nThe end of its log:\n" + lines if lines else ""), deployment=seen)
+                raise Problem(message + ("\nThe end of its log:\n" + lines if lines else ""), deployment=seen)
             return bool(seen["state"] == "ready")
 
         return self._poll(deployment, ready, timeout, "ready")
 
     def await_removed(self, deployment: dict[str, t.Any], timeout: t.Optional[float]) -> None:
-        """Return once the agent has forgotten the deployment; :class:`ClientError` when ``timeout`` seconds are over."""
+        """Return once the agent has forgotten the deployment; :class:`Problem` when ``timeout`` seconds are over."""
         self._poll(deployment, lambda seen: bool(seen["state"] == "removed"), _GRACE_SECONDS if timeout is None else timeout, "removed")
 
     def _poll(
@@ -168,8 +163,8 @@ class Deployments:
             elapsed = time.monotonic() - start
             if elapsed >= timeout:
                 if trouble is not None:
-                    raise ClientError("Deployment '%s' was not seen %s within %g seconds. %s" % (name, goal, timeout, trouble))
-                raise ClientError(
+                    raise Problem("Deployment '%s' was not seen %s within %g seconds. %s" % (name, goal, timeout, trouble))
+                raise Problem(
                     "Deployment '%s' is not %s after %g seconds: its state is '%s'. %s Raise wait_timeout if the model only needs longer, or read its log."
                     % (name, goal, timeout, seen["state"], sentence(seen.get("message") or "")),
                     deployment=seen,
@@ -188,7 +183,7 @@ class Deployments:
 def check_params(params: t.Mapping[str, t.Any]) -> None:
     """What can be said against the parameters of mlops_deployment without asking the agent."""
     if not _NAME.fullmatch(params["name"]):
-        raise ClientError(
+        raise Problem(
             "name is %s; a deployment's name has at most 63 lower-case letters, digits, '-' and '_', and begins and ends with a letter or digit."
             % ascii(params["name"])
         )
@@ -196,12 +191,12 @@ def check_params(params: t.Mapping[str, t.Any]) -> None:
         return
     check_model_uri(params["model_uri"], "model_uri")
     if params["port"] is not None and not 1 <= params["port"] <= 65535:
-        raise ClientError("port is %d; a port is a number from 1 to 65535." % params["port"])
+        raise Problem("port is %d; a port is a number from 1 to 65535." % params["port"])
     for option in ("workers", "memory_mb", "startup_timeout"):
         if params[option] is not None and params[option] < 1:
-            raise ClientError("%s is %d; it must be at least 1." % (option, params[option]))
+            raise Problem("%s is %d; it must be at least 1." % (option, params[option]))
     if params["follow"] and not names_stage(params["model_uri"]):
-        raise ClientError("follow is true, but model_uri is %s, which names no stage to follow; give models:/NAME/STAGE." % ascii(params["model_uri"]))
+        raise Problem("follow is true, but model_uri is %s, which names no stage to follow; give models:/NAME/STAGE." % ascii(params["model_uri"]))
 
 
 def run(params: t.Mapping[str, t.Any], deployments: Deployments, check_mode: bool) -> dict[str, t.Any]:
@@ -279,8 +274,8 @@ def _shown(deployment: t.Optional[t.Mapping[str, t.Any]], options: list[str]) ->
     return dict({"name": deployment["name"]}, **{option: deployment.get(option) for option in options})
 
 
-def _not_the_agent(url: str) -> ClientError:
-    return ClientError(
+def _not_the_agent(url: str) -> Problem:
+    return Problem(
         "The server at %s does not know the MLOps agent's interface. Check that agent_url is the address of the agent (port 8086 by default),"
         " not of the tracking server or of a served model." % url
     )

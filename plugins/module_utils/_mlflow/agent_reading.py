@@ -15,7 +15,7 @@ import stat
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import agent
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import registry as mlflow
 
@@ -50,11 +50,11 @@ def read(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     try:
         if not _runs(params["unit"]):
             # A question to its socket would start it.
-            raise ClientError("%s does not run." % params["unit"])
+            raise Problem("%s does not run." % params["unit"])
         answer = agent.Deployments(agent.agent_client(params)).served(retries=0)
         result["served"] = {seen["name"]: {key: seen.get(key) for key in _TOLD} for seen in answer["deployments"]}
         result["unmanaged"] = {seen["name"]: seen["message"] for seen in answer["unmanaged"]}
-    except ClientError as error:
+    except Problem as error:
         result.update(source="disk", silence=str(error), served=stored(params["store"]))
     return result
 
@@ -99,7 +99,7 @@ def _stages(params: t.Mapping[str, t.Any]) -> dict[str, str]:
     if not params["stages"]:
         return found
     options = {**params, "ca_path": params["tracking_ca_path"], "validate_certs": True, "use_proxy": True}
-    with contextlib.suppress(ClientError):
+    with contextlib.suppress(Problem):
         client = mlflow.tracking_client(options)
         client.retries = 0
         registry = mlflow.Registry(client)

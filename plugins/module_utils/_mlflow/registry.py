@@ -21,13 +21,8 @@ import urllib.parse
 
 from ansible.module_utils.basic import env_fallback
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import (
-    Client,
-    ClientError,
-    HttpError,
-    connection_argument_spec,
-    connection_options,
-)
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, HttpError, connection_argument_spec, connection_options
 
 STAGES = ("None", "Staging", "Production", "Archived")
 #: The stages that hold versions in use. Only from these MLflow archives what was there before.
@@ -68,24 +63,24 @@ def tracking_client(params: t.Mapping[str, t.Any]) -> Client:
 
 
 def check_model_uri(uri: str, option: str) -> None:
-    """Refuse, with :class:`ClientError`, a URI that could become a shell word or lead out of its folder."""
+    """Refuse, with :class:`Problem`, a URI that could become a shell word or lead out of its folder."""
     if re.match(r"^[^/]*://[^/@]*:[^/@]*@", uri):
-        raise ClientError("%s carries login data, which would be shown in logs. Give the credentials to the server's own configuration." % option)
+        raise Problem("%s carries login data, which would be shown in logs. Give the credentials to the server's own configuration." % option)
     others = sorted(set(_URI_OTHER.findall(uri)))
     if not uri or others:
         problem = "has %s in it" % " and ".join(ascii(char) for char in others) if others else "is empty"
-        raise ClientError("%s %s. A model's URI may have letters, digits and . _ @ + = , : / - only, for example models:/churn/1." % (option, problem))
+        raise Problem("%s %s. A model's URI may have letters, digits and . _ @ + = , : / - only, for example models:/churn/1." % (option, problem))
     if any(part in (".", "..") for part in re.split("[/:]", uri)):
-        raise ClientError("%s is '%s'; '.' and '..' must not be parts of a model's URI." % (option, uri))
+        raise Problem("%s is '%s'; '.' and '..' must not be parts of a model's URI." % (option, uri))
     if ":/" not in uri and not uri.startswith("/"):
-        raise ClientError("%s is '%s', a relative path. Give an absolute path or a URI such as runs:/RUN_ID/model." % (option, uri))
+        raise Problem("%s is '%s', a relative path. Give an absolute path or a URI such as runs:/RUN_ID/model." % (option, uri))
 
 
 def split_runs_uri(uri: str) -> tuple[str, str]:
     """The run's id and the path below its artifacts ('' for their root) out of ``runs:/ID/path``."""
     run_id, dummy, path = uri[len("runs:/"):].partition("/")
     if not uri.startswith("runs:/") or not _RUN_ID.fullmatch(run_id):
-        raise ClientError("source is '%s'; a URI of a run looks like runs:/RUN_ID/path/of/the/model." % uri)
+        raise Problem("source is '%s'; a URI of a run looks like runs:/RUN_ID/path/of/the/model." % uri)
     return run_id, path.strip("/")
 
 
@@ -110,13 +105,13 @@ class Registry:
         except HttpError as error:
             # MLflow names each of its own errors; a 404 without a name comes from something else.
             if error.status in (404, 405) and not error.code:
-                raise ClientError(
+                raise Problem(
                     "The server at %s does not know MLflow's REST interface (%s to %s). Check that tracking_uri is the address"
                     " of an MLflow tracking server, not of a served model or of the MLOps agent." % (self.client.url, error.status, _API + call)
                 ) from None
             raise
         if not isinstance(answer or {}, dict):
-            raise ClientError("The tracking server at %s answered %s with something unexpected. Check tracking_uri." % (self.client.url, _API + call))
+            raise Problem("The tracking server at %s answered %s with something unexpected. Check tracking_uri." % (self.client.url, _API + call))
         return answer or {}
 
     @staticmethod
@@ -175,11 +170,11 @@ class Registry:
         except HttpError as error:
             if error.code != "RESOURCE_DOES_NOT_EXIST":
                 raise
-            raise ClientError(
+            raise Problem(
                 "The tracking server at %s has no run '%s'. Check the run id, and that the run was logged to this server." % (self.client.url, run_id)
             ) from None
         if info.get("lifecycle_stage") == "deleted":
-            raise ClientError(
+            raise Problem(
                 "Run '%s' was deleted on the tracking server at %s. Restore it with 'mlflow runs restore' or name another run." % (run_id, self.client.url)
             )
         return info
@@ -194,7 +189,7 @@ class Registry:
         except HttpError:
             return
         if not any(posixpath.basename(entry["path"]) == "MLmodel" for entry in files):
-            raise ClientError(
+            raise Problem(
                 "Run '%s' has no model at '%s': there is no file MLmodel. The path behind the run id is the name that the model was logged under."
                 % (run_id, path or "/")
             )
@@ -217,18 +212,18 @@ class Registry:
         return self._version(self._call("POST", "model-versions/create", body)["model_version"])
 
     def await_ready(self, name: str, version: dict[str, t.Any]) -> None:
-        """Wait until ``version`` is registered; :class:`ClientError` when that failed or takes too long."""
+        """Wait until ``version`` is registered; :class:`Problem` when that failed or takes too long."""
         deadline = time.monotonic() + READY_TIMEOUT
         while version["status"] == "PENDING_REGISTRATION":
             if time.monotonic() > deadline:
-                raise ClientError(
+                raise Problem(
                     "Version %d of '%s' is still not registered after %d seconds. Look into the log of the tracking server."
                     % (version["version"], name, READY_TIMEOUT)
                 )
             time.sleep(0.5)
             version = self._version(self._call("GET", "model-versions/get", query={"name": name, "version": version["version"]})["model_version"])
         if version["status"] != "READY":
-            raise ClientError(
+            raise Problem(
                 "Version %d of '%s' could not be registered (%s). %s" % (version["version"], name, version["status"], sentence(version["status_message"]))
             )
 
@@ -257,34 +252,34 @@ class Registry:
 def check_params(params: t.Mapping[str, t.Any]) -> None:
     """What can be said against the parameters of mlflow_model without asking the server."""
     if not _MODEL_NAME.fullmatch(params["name"]) or ".." in params["name"]:
-        raise ClientError(
+        raise Problem(
             "name is %s; the name of a registered model has at most 255 letters, digits, '.', '_' and '-' and begins with a letter or digit."
             % ascii(params["name"])
         )
     if params["version"] is not None and params["version"] < 1:
-        raise ClientError("version is %d; versions count from 1." % params["version"])
+        raise Problem("version is %d; versions count from 1." % params["version"])
     if params["state"] == "absent":
         extra = [option for option in ("source", "run_id", "stage", "description", "tags") if params[option] is not None]
         if extra:
-            raise ClientError("state=absent deletes the version that version names, or the whole model; %s cannot be given with it." % " and ".join(extra))
+            raise Problem("state=absent deletes the version that version names, or the whole model; %s cannot be given with it." % " and ".join(extra))
         return
     if params["source"] is None and params["version"] is None:
-        raise ClientError("state=present needs source, to register a version, or version, to name one that exists.")
+        raise Problem("state=present needs source, to register a version, or version, to name one that exists.")
     if params["archive_existing"] and params["stage"] not in ACTIVE_STAGES:
-        raise ClientError("archive_existing goes with stage=Staging or stage=Production only; stage is %s." % (params["stage"] or "not given"))
+        raise Problem("archive_existing goes with stage=Staging or stage=Production only; stage is %s." % (params["stage"] or "not given"))
     if params["run_id"] is not None and not _RUN_ID.fullmatch(params["run_id"]):
-        raise ClientError("run_id is %s, which is no run id of MLflow." % ascii(params["run_id"]))
+        raise Problem("run_id is %s, which is no run id of MLflow." % ascii(params["run_id"]))
     source = params["source"]
     if source is not None:
         check_model_uri(source, "source")
         if source.startswith("models:"):
-            raise ClientError("source is '%s'; a version is registered from its files, such as runs:/RUN_ID/model, not from another version." % source)
+            raise Problem("source is '%s'; a version is registered from its files, such as runs:/RUN_ID/model, not from another version." % source)
         if source.startswith("runs:"):
             run_id, dummy = split_runs_uri(source)
             if params["run_id"] not in (None, run_id):
-                raise ClientError("run_id is '%s', but source names the run '%s'. Leave run_id out." % (params["run_id"], run_id))
+                raise Problem("run_id is '%s', but source names the run '%s'. Leave run_id out." % (params["run_id"], run_id))
         elif _local_path(source) is not None and params["run_id"] is None:
-            raise ClientError(
+            raise Problem(
                 "source is a path on the tracking server ('%s'). MLflow takes that only together with run_id, the run whose"
                 " artifacts it belongs to. Give run_id, or runs:/RUN_ID/path as source." % source
             )
@@ -367,7 +362,7 @@ def _resolve(params: t.Mapping[str, t.Any], registry: Registry) -> tuple[str, st
     if source and run_id:
         root, local = _local_path(registry.run(run_id)["artifact_uri"]), _local_path(source)
         if local is not None and (root is None or posixpath.commonpath([root, local]) != root):
-            raise ClientError(
+            raise Problem(
                 "source is '%s', which is not below the artifacts of run '%s' (%s). MLflow refuses that." % (source, run_id, root or "not on the server's disk")
             )
     return source, run_id
@@ -383,12 +378,12 @@ def _existing(
         there = "It has %s" % ", ".join(str(key) for key in sorted(versions)) if versions else "The model has no version"
         if not versions and not registry.exists(name):
             there = "There is no registered model of this name"
-        raise ClientError(
+        raise Problem(
             "Version %d of '%s' does not exist on the tracking server at %s. %s. To register one, give source without version."
             % (number, name, registry.client.url, there)
         )
     if source and versions[number]["source"] != source:
-        raise ClientError(
+        raise Problem(
             "Version %d of '%s' comes from %s, not from %s. The source of a version cannot be changed: leave version out to register a new one."
             % (number, name, versions[number]["source"], source)
         )

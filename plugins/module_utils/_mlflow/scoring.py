@@ -20,7 +20,8 @@ import math
 import time
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, ClientError, HttpError, connection_options
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, HttpError, connection_options
 
 INPUT_FORMS = ("data", "records", "csv", "inputs")
 
@@ -53,14 +54,14 @@ def check_params(params: t.Mapping[str, t.Any]) -> None:
         for number, row in enumerate(params["data"], 1):
             if not isinstance(row, list) or len(row) != width:
                 seen = "%d values" % len(row) if isinstance(row, list) else ascii(row)
-                raise ClientError("Row %d of data is no list of %d values, one for each of columns: it is %s." % (number, width, seen))
+                raise Problem("Row %d of data is no list of %d values, one for each of columns: it is %s." % (number, width, seen))
     for number, row in enumerate(params["records"] or [], 1):
         if not isinstance(row, dict):
-            raise ClientError("Row %d of records is not a mapping of column to value: it is %s." % (number, ascii(row)))
+            raise Problem("Row %d of records is not a mapping of column to value: it is %s." % (number, ascii(row)))
     if params["tolerance"] < 0:
-        raise ClientError("tolerance is %g; it cannot be negative." % params["tolerance"])
+        raise Problem("tolerance is %g; it cannot be negative." % params["tolerance"])
     if params["retries"] < 0 or params["delay"] < 0:
-        raise ClientError("retries and delay cannot be negative.")
+        raise Problem("retries and delay cannot be negative.")
 
 
 def request_body(params: t.Mapping[str, t.Any], major: str) -> tuple[str, bytes]:
@@ -139,7 +140,7 @@ def json_safe(value: t.Any) -> t.Any:
 
 
 def run(params: t.Mapping[str, t.Any], client: Client) -> dict[str, t.Any]:
-    """Score the rows and return the module's result; :class:`ClientError` when the answer is not the expected one."""
+    """Score the rows and return the module's result; :class:`Problem` when the answer is not the expected one."""
     check_params(params)
     major = params["mlflow_version"]
     if major == "auto":
@@ -149,7 +150,7 @@ def run(params: t.Mapping[str, t.Any], client: Client) -> dict[str, t.Any]:
         answer = _patiently(params, lambda: client.request("POST", _PATH, body, {"Content-Type": content_type}))
     except HttpError as error:
         if error.status == 400 and params["mlflow_version"] != "auto":
-            raise ClientError("%s The rows were sent in the form of MLflow %s; check mlflow_version, or leave it to be found out." % (error, major)) from None
+            raise Problem("%s The rows were sent in the form of MLflow %s; check mlflow_version, or leave it to be found out." % (error, major)) from None
         raise
     predictions = predictions_of(client.decode(answer, "POST", _PATH))
     result = {
@@ -161,7 +162,7 @@ def run(params: t.Mapping[str, t.Any], client: Client) -> dict[str, t.Any]:
     if params["expected"] is not None:
         found = mismatch(params["expected"], predictions, params["tolerance"])
         if found:
-            raise ClientError("The model at %s did not answer what was expected: %s." % (client.url, found), **result)
+            raise Problem("The model at %s did not answer what was expected: %s." % (client.url, found), **result)
     return dict(result, changed=False)
 
 
@@ -175,7 +176,7 @@ def _major(client: Client) -> str:
         said = ""
     major = said.partition(".")[0]
     if not major.isdigit() or int(major) < 1:
-        raise ClientError(
+        raise Problem(
             "The server at %s does not tell its MLflow version at /version, so it is no model served by MLflow, or an old one."
             " Check url, or say with mlflow_version which form it takes." % client.url
         )

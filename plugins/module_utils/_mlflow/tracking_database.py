@@ -91,7 +91,7 @@ def postgresql_facts(python: str, settings: dict[str, t.Any]) -> dict[str, t.Any
     try:
         status, output = commands.run([python, "-I", "-c", _ASK_POSTGRESQL], timeout=_SECONDS, text=json.dumps(settings))
     except (OSError, commands.TooSlow) as error:
-        return {**_NOTHING, "exists": None, "error": "The database can't be asked (%s)." % error}
+        return {**_NOTHING, "exists": None, "error": "The database can't be asked (%s)." % str(error).rstrip(".")}
     lines = [line for line in output.splitlines() if line.strip()]
     if status == 0 and lines:
         return dict(json.loads(lines[-1]))

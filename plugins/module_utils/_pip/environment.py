@@ -17,7 +17,8 @@ import shutil
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, Releases, make_folder, need_space, remove, write_atomic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Releases, make_folder, need_space, remove, write_atomic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import requirements
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip.installers import (
     Runner,

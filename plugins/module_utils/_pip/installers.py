@@ -15,7 +15,8 @@ import tempfile
 import zipfile
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import OUT_OF_INODES, Problem, free_inodes, remove
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import OUT_OF_INODES, free_inodes, remove
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip.sources import Sources, hide_credentials
 
 # Prints where pip's own code can be had: as a wheel that Python brings (ensurepip), or as an installed package.

@@ -24,7 +24,8 @@ import urllib.parse
 import zipfile
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._download import download, followed
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, digest_of, make_folder, remove
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import digest_of, make_folder, remove
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip.requirements import Pin
 
 # Seconds that a server may be silent, and bytes; a wheel of uv has about 25 MiB.

@@ -12,7 +12,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import requirements as _requirements
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _rules as rules
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Rule, Settings

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import ecr as _ecr
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.options import ENDPOINT, check_params
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _rules as rules
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _specs
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Settings
@@ -108,7 +108,7 @@ def _repository_problems(settings: Settings) -> list[str]:
     }
     try:
         _ecr.check_names(params)
-    except ClientError as error:
+    except Problem as error:
         return ["sagemaker_repository and its image can't be made as they are: %s" % error]
     return []
 
@@ -150,6 +150,6 @@ def _one_endpoint(settings: Settings, own: t.Mapping[str, t.Any]) -> list[str]:
             return ["instance_type and serverless are both given. Say one thing that the model runs on."]
     try:
         check_params(entry)
-    except ClientError as error:
+    except Problem as error:
         return [str(error)]
     return []

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _rules as rules
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.authorized_keys import entry_options

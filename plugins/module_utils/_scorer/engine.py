@@ -25,7 +25,7 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 _NAME = r"(?:[a-z0-9]+(?:[._-]+[a-z0-9]+)*/)*[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
 _HOST = r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9.-]+(?=:))(?::[0-9]+)?"
@@ -33,7 +33,7 @@ _TAG, _DIGEST = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", r"sha256:[0-9a-f]{64}"
 _REFERENCE = re.compile(r"(?:(?P<host>%s)/)?(?P<name>%s)(?::(?P<tag>%s))?(?:@(?P<digest>%s))?\Z" % (_HOST, _NAME, _TAG, _DIGEST))
 
 
-class DockerError(ClientError):
+class DockerError(Problem):
     """A call that failed; ``status`` is the engine's HTTP status, ``None`` when there was no answer."""
 
     def __init__(self, message: str, status: t.Optional[int] = None) -> None:
@@ -58,10 +58,10 @@ class Reference(t.NamedTuple):
 
 
 def parse_reference(text: str) -> Reference:
-    """The parts of an image's name. The tag is ``latest`` when there is neither a tag nor a digest. :class:`ClientError` for no name."""
+    """The parts of an image's name. The tag is ``latest`` when there is neither a tag nor a digest. :class:`Problem` for no name."""
     found = _REFERENCE.match(text)
     if not found:
-        raise ClientError("The image %s is no image's name. Give one such as registry.example.com/team/scorer:3.2.84." % ascii(text))
+        raise Problem("The image %s is no image's name. Give one such as registry.example.com/team/scorer:3.2.84." % ascii(text))
     tag, digest = found.group("tag") or "", found.group("digest") or ""
     return Reference(found.group("host") or "", found.group("name"), tag or ("" if digest else "latest"), digest)
 
@@ -74,18 +74,18 @@ class Archive(t.NamedTuple):
 
 
 def read_archive(path: str) -> Archive:
-    """The id and the tags of the image in an archive, without loading it; :class:`ClientError` when there is not exactly one."""
+    """The id and the tags of the image in an archive, without loading it; :class:`Problem` when there is not exactly one."""
     try:
         with tarfile.open(path) as archive:
             member = archive.extractfile("manifest.json")
             listed = json.load(member) if member else []
     except FileNotFoundError:
-        raise ClientError("The image archive %s does not exist on the host. Put it there, or correct image_archive." % path) from None
+        raise Problem("The image archive %s does not exist on the host. Put it there, or correct image_archive." % path) from None
     except (OSError, tarfile.TarError, KeyError, ValueError, EOFError) as error:
-        raise ClientError("%s is no archive made by 'docker save': %s" % (path, sentence(str(error)))) from None
+        raise Problem("%s is no archive made by 'docker save': %s" % (path, sentence(str(error)))) from None
     found = re.search(r"([0-9a-f]{64})(?:\.json)?\Z", str(listed[0].get("Config", ""))) if len(listed) == 1 else None
     if not found:
-        raise ClientError("The image archive %s holds %d images. Save exactly one into it." % (path, len(listed)))
+        raise Problem("The image archive %s holds %d images. Save exactly one into it." % (path, len(listed)))
     return Archive("sha256:" + found.group(1), listed[0].get("RepoTags") or [])
 
 

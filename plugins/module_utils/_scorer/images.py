@@ -16,8 +16,8 @@ import re
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import as_written, make_folder, write_atomic
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.engine import Docker, Reference, parse_reference, read_archive
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.known import Difference
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import info as sparkflows_info
@@ -31,7 +31,7 @@ def release_fits(image: str, release: str, pattern: str) -> bool:
     try:
         return bool(re.search(pattern.replace("{release}", re.escape(release)), parse_reference(image).tag))
     except re.error as error:
-        raise ClientError("release_pattern is no regular expression: %s" % sentence(str(error))) from None
+        raise Problem("release_pattern is no regular expression: %s" % sentence(str(error))) from None
 
 
 def fitting_release(params: t.Mapping[str, t.Any]) -> t.Optional[str]:
@@ -42,14 +42,14 @@ def fitting_release(params: t.Mapping[str, t.Any]) -> t.Optional[str]:
     if not release and params["sparkflows_url"]:
         release = sparkflows_info.find_version(sparkflows_info.read_release(Sparkflows(params), True), params["version_key"])
     if not release:
-        raise ClientError(
+        raise Problem(
             "The release of Sparkflows is not known, so that nothing tells whether the scorer image fits it. Give sparkflows_url with a login,"
             " version_key if the server tells it under another name, or sparkflows_release; or turn release_check off."
         )
     for service in params["services"]:
         if not release_fits(service["image"], release, params["release_pattern"]):
             tag = parse_reference(service["image"]).tag or "no tag"
-            raise ClientError(
+            raise Problem(
                 "The scorer %s would run the image %s of release %s, but Sparkflows has the release %s. Take the image of that release,"
                 " or correct release_pattern, which is %s." % (service["name"], service["image"], tag, release, params["release_pattern"])
             )
@@ -103,7 +103,7 @@ class Images:
         return found
 
     def pinned(self, text: str, archive: str) -> Image:
-        """An image by its name, or from an archive, fetched unless this is a check; :class:`ClientError` when it can't be had."""
+        """An image by its name, or from an archive, fetched unless this is a check; :class:`Problem` when it can't be had."""
         reference, pin = parse_reference(text), self.pins.get(text)
         local = None if self.blind or not pin else self.docker.image(pin["image"])
         if self.blind and not archive:
@@ -116,7 +116,7 @@ class Images:
                 digest = pin["digest"]
                 self.notes.append("%s is another image now (%s). The pinned %s stays, as follow_tag is off." % (text, now, digest))
                 if not local and archive:
-                    raise ClientError("The pinned image %s of %s is gone, and %s holds another. Turn follow_tag on to take it." % (digest, text, archive))
+                    raise Problem("The pinned image %s of %s is gone, and %s holds another. Turn follow_tag on to take it." % (digest, text, archive))
             else:
                 local = None
         if local and pin:
@@ -131,7 +131,7 @@ class Images:
             self.docker.load(archive, self.params["pull_timeout"])
             image = str(digest)
             if not self.docker.image(image):
-                raise ClientError("The engine loaded %s, but has no image %s, which the archive names." % (archive, image))
+                raise Problem("The engine loaded %s, but has no image %s, which the archive names." % (archive, image))
         else:
             image = self.docker.pull(reference, str(digest), self.login, self.params["pull_timeout"])
         self.pins[text] = {"digest": str(digest), "image": image}
@@ -145,7 +145,7 @@ class Images:
             return None
         try:
             return read_archive(archive).image if archive else self.docker.tag_digest(reference, self.login)
-        except ClientError as error:
+        except Problem as error:
             if not local:
                 raise
             self.notes.append("Whether the image is still what it was could not be told. %s" % error)

@@ -16,8 +16,8 @@ import re
 import secrets
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import as_written, write_atomic
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._redaction import HIDDEN, holds_secret
 
 _STATE_MODE = 0o600
@@ -43,7 +43,7 @@ class State:
         except FileNotFoundError:
             known = {}
         except ValueError:
-            raise ClientError("%s is damaged. Move it away: containers that serve are then replaced without an interruption." % self._path) from None
+            raise Problem("%s is damaged. Move it away: containers that serve are then replaced without an interruption." % self._path) from None
         self.pins: dict[str, dict[str, str]] = known.get("images") or {}
         self.active: dict[str, dict[str, t.Any]] = known.get("services") or {}
         self.salt: str = known.get("salt") or secrets.token_hex(16)

@@ -19,8 +19,8 @@ import os
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, Releases, digest_of, remove
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Releases, digest_of, remove
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import models as sparkflows_models
 
 SOURCES = ("id", "uuid", "name", "path", "s3_uri")
@@ -47,11 +47,11 @@ def check(scorer: str, model: t.Mapping[str, t.Any]) -> None:
     given = [option for option in SOURCES if model[option] is not None]
     if len(given) != 1:
         seen = " and ".join(given) or "nothing"
-        raise ClientError("The model of the scorer %s is given by %s, but needs exactly one of %s." % (scorer, seen, ", ".join(SOURCES)))
+        raise Problem("The model of the scorer %s is given by %s, but needs exactly one of %s." % (scorer, seen, ", ".join(SOURCES)))
     if model["path"] is not None and not re.match(r"/[^:\x00-\x1f]+\Z", model["path"]):
-        raise ClientError("The model of the scorer %s has the path %s; an absolute one without a colon is needed." % (scorer, ascii(model["path"])))
+        raise Problem("The model of the scorer %s has the path %s; an absolute one without a colon is needed." % (scorer, ascii(model["path"])))
     if model["s3_uri"] is not None and not _S3_URI.match(model["s3_uri"]):
-        raise ClientError("The model of the scorer %s has the s3_uri %s; one looks like s3://bucket/folder." % (scorer, ascii(model["s3_uri"])))
+        raise Problem("The model of the scorer %s has the s3_uri %s; one looks like s3://bucket/folder." % (scorer, ascii(model["s3_uri"])))
 
 
 def _dest(params: t.Mapping[str, t.Any], scorer: str) -> str:
@@ -77,7 +77,7 @@ def remove_all(params: t.Mapping[str, t.Any], scorer: str) -> None:
 
 
 def fetch(params: t.Mapping[str, t.Any], scorer: str, model: t.Mapping[str, t.Any], check_mode: bool) -> Model:
-    """The model of a scorer, brought to the host unless this is a check. Raises `Problem` or :class:`ClientError`."""
+    """The model of a scorer, brought to the host unless this is a check. Raises `Problem` or :class:`Problem`."""
     if model["path"] is not None:
         return _local(scorer, model["path"], check_mode)
     if model["s3_uri"] is not None:
@@ -86,7 +86,7 @@ def fetch(params: t.Mapping[str, t.Any], scorer: str, model: t.Mapping[str, t.An
 
         return Model(model["s3_uri"], *s3.Folder(params, model["s3_uri"]).fetch(Releases(_dest(params, scorer)), check_mode))
     if not params["sparkflows_url"]:
-        raise ClientError("The model of the scorer %s is to come from Sparkflows, but there is no sparkflows_url." % scorer)
+        raise Problem("The model of the scorer %s is to come from Sparkflows, but there is no sparkflows_url." % scorer)
     options = dict(
         params,
         model_id=model["id"],
@@ -109,10 +109,8 @@ def fetch(params: t.Mapping[str, t.Any], scorer: str, model: t.Mapping[str, t.An
     )
     try:
         found = sparkflows_models.run(options, check_mode)
-    except ClientError as error:
-        raise ClientError(_named(scorer, error), **error.result) from None
     except Problem as error:
-        raise Problem(_named(scorer, error)) from None
+        raise Problem(_named(scorer, error), **error.result) from None
     path = os.path.realpath(found["path"]) if found["release"] else None
     return Model("Sparkflows %s" % (found["model"]["uuid"] or found["model"]["id"]), path, found["sha256"])
 
@@ -127,7 +125,7 @@ def _local(scorer: str, path: str, check_mode: bool) -> Model:
     if not os.path.isdir(real) or not os.listdir(real):
         if check_mode and not os.path.lexists(path):
             return Model(path, None, None)  # an earlier task may be about to put it there
-        raise ClientError("The model of the scorer %s is no folder with files at %s. Put it there, or correct model.path." % (scorer, path))
+        raise Problem("The model of the scorer %s is no folder with files at %s. Put it there, or correct model.path." % (scorer, path))
     return Model(path, real, tree_digest(real))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import models
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.engine import parse_reference
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import sparkflows_argument_spec
@@ -131,7 +131,7 @@ def service_problems(service: t.Mapping[str, t.Any], secret: t.Any = None) -> li
     for judge in (lambda: parse_reference(service["image"]), lambda: models.check(name, service["model"])):
         try:
             judge()
-        except ClientError as error:
+        except Problem as error:
             found.append(str(error))
     return found + _probe_problems(name, service["probe"])
 

@@ -25,8 +25,8 @@ import time
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import as_written, make_folder, remove, write_atomic
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 
 UNIT = "scorer-proxy.service"
 FOLDER = "/etc/sparkflows-mlops"
@@ -171,7 +171,7 @@ class Proxy:
         return {line[1]: int(line[18]) for line in lines if len(line) > 18}
 
     def apply(self, fronts: t.Sequence[Front]) -> None:
-        """Make files and process send the requests of these services where they belong; :class:`ClientError` when that fails."""
+        """Make files and process send the requests of these services where they belong; :class:`Problem` when that fails."""
         text = configuration_text(fronts, self._address, self._timeout)
         make_folder(FOLDER)
         if _read(CONFIGURATION) != text or not as_written(CONFIGURATION):
@@ -201,7 +201,7 @@ class Proxy:
         end = time.monotonic() + patience
         while self._outdated(fronts, text):
             if time.monotonic() > end:
-                raise ClientError("The proxy in front of the scorers did not take its new configuration. See: journalctl -u %s" % UNIT)
+                raise Problem("The proxy in front of the scorers did not take its new configuration. See: journalctl -u %s" % UNIT)
             time.sleep(0.1)
 
     def drain(self, backend: int, patience: float) -> bool:
@@ -260,17 +260,17 @@ def _check(text: str) -> None:
         write_atomic(scratch, text)
         status, output = commands.run([PROGRAM, "-c", "-f", scratch])
     except OSError:
-        raise ClientError("HAProxy is not installed at %s. Install the package haproxy." % PROGRAM) from None
+        raise Problem("HAProxy is not installed at %s. Install the package haproxy." % PROGRAM) from None
     finally:
         remove(scratch)
     if status:
-        raise ClientError("HAProxy does not take the configuration for the scorers: %s" % " ".join(output.split()))
+        raise Problem("HAProxy does not take the configuration for the scorers: %s" % " ".join(output.split()))
 
 
 def _systemctl(*arguments: str) -> None:
     status, output = commands.run(["systemctl"] + list(arguments), timeout=120)
     if status:
-        raise ClientError("systemctl %s failed: %s See: journalctl -u %s" % (" ".join(arguments), " ".join(output.split()), UNIT))
+        raise Problem("systemctl %s failed: %s See: journalctl -u %s" % (" ".join(arguments), " ".join(output.split()), UNIT))
 
 
 def _enabled() -> bool:

@@ -16,8 +16,8 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Releases, make_folder, megabytes, need_space, remove
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 
 try:
     import boto3
@@ -36,7 +36,7 @@ class Folder:
 
     def __init__(self, params: t.Mapping[str, t.Any], uri: str) -> None:
         if not HAS_BOTO3:
-            raise ClientError(sentence(missing_required_lib("boto3")) + " A model from S3 needs it.")
+            raise Problem(sentence(missing_required_lib("boto3")) + " A model from S3 needs it.")
         self._uri = uri
         self._bucket, dummy, key = uri[len("s3://") :].partition("/")
         self._prefix = key.rstrip("/") + "/"
@@ -54,11 +54,11 @@ class Folder:
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             raise self._failure(error) from None
 
-    def _failure(self, error: Exception) -> ClientError:
+    def _failure(self, error: Exception) -> Problem:
         words = sentence(str(error))
         if self._secret:
             words = words.replace(self._secret, "***")
-        return ClientError("The model %s cannot be had: %s Check its address, s3_endpoint and the keys." % (self._uri, words))
+        return Problem("The model %s cannot be had: %s Check its address, s3_endpoint and the keys." % (self._uri, words))
 
     def _objects(self) -> dict[str, tuple[int, str]]:
         found: dict[str, tuple[int, str]] = {}
@@ -72,16 +72,16 @@ class Folder:
             raise self._failure(error) from None
         bad = [name for name in found if name.startswith("/") or set(name.split("/")) & {"", ".", ".."} or "\0" in name]
         if bad:
-            raise ClientError("The model %s has an object that cannot be a file of it: %s." % (self._uri, ascii(bad[0])))
+            raise Problem("The model %s has an object that cannot be a file of it: %s." % (self._uri, ascii(bad[0])))
         if not found:
-            raise ClientError("There is nothing below %s. Check the model's s3_uri and the rights of the keys." % self._uri)
+            raise Problem("There is nothing below %s. Check the model's s3_uri and the rights of the keys." % self._uri)
         size = sum(each[0] for each in found.values())
         if size > self._limit:
-            raise ClientError("The model %s has %s, but model_max_mb is %d. Raise it if that is right." % (self._uri, megabytes(size), self._limit // _MEGA))
+            raise Problem("The model %s has %s, but model_max_mb is %d. Raise it if that is right." % (self._uri, megabytes(size), self._limit // _MEGA))
         return found
 
     def fetch(self, releases: Releases, check_mode: bool) -> tuple[t.Optional[str], str]:
-        """Path and digest of the model on the host; in a check there is no path before it was downloaded. :class:`ClientError` when it can't be had."""
+        """Path and digest of the model on the host; in a check there is no path before it was downloaded. :class:`Problem` when it can't be had."""
         objects = self._objects()
         digest = hashlib.sha256(repr(sorted(objects.items())).encode("utf-8")).hexdigest()
         name = digest[:12]
@@ -112,7 +112,7 @@ class Folder:
             except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
                 raise self._failure(error) from None
             if os.path.getsize(path) != size:
-                raise ClientError("The file %s of the model %s came with %d of its %d bytes. Try again." % (file, self._uri, os.path.getsize(path), size))
+                raise Problem("The file %s of the model %s came with %d of its %d bytes. Try again." % (file, self._uri, os.path.getsize(path), size))
             os.chmod(path, 0o644)
         releases.mark(scratch, {"digest": digest, "source": self._uri})
         remove(releases.path(name))

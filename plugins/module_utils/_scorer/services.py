@@ -28,8 +28,9 @@ import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import make_folder, remove
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, ClientError, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, HttpError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import scoring
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import models, options
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.engine import Docker, DockerError, parse_reference
@@ -64,12 +65,12 @@ class Wanted(t.NamedTuple):
         return {"port": self.service["port"], "score_path": self.service["score_path"]}
 
 
-class Unhealthy(Exception):
+class Unhealthy(Problem):
     """Why a container cannot serve."""
 
 
 def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-    """Do what the module `scorer_services` documents and return its result; :class:`ClientError` with a sentence."""
+    """Do what the module `scorer_services` documents and return its result; :class:`Problem` with a sentence."""
     check_params(params)
     if check_mode:
         return _Run(params, True).result()
@@ -87,14 +88,14 @@ def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
 
 
 def check_params(params: t.Mapping[str, t.Any]) -> None:
-    """Refuse what cannot be right without asking anybody: :class:`ClientError` with all that is wrong."""
+    """Refuse what cannot be right without asking anybody: :class:`Problem` with all that is wrong."""
     secret = params["secret_environment"] or {}
     found = [sentence for service in params["services"] for sentence in options.service_problems(service, secret.get(service["name"]))]
     found += options.joint_problems(params["services"], params)
     if params["state"] == "absent":
         found = [sentence for sentence in found if "secret_environment names" not in sentence]
     if found:
-        raise ClientError(" ".join(found))
+        raise Problem(" ".join(found))
 
 
 def _secret(params: t.Mapping[str, t.Any], name: str) -> dict[str, t.Any]:
@@ -245,7 +246,7 @@ class _Run:
         except (Unhealthy, DockerError) as error:
             tail = self.docker.log_tail(container)
             self.docker.remove(container, 0)
-            raise ClientError("The new container of the scorer %s cannot serve: %s%s %s" % (name, error, stays, _tail(tail))) from None
+            raise Problem("The new container of the scorer %s cannot serve: %s%s %s" % (name, error, stays, _tail(tail))) from None
         except BaseException:
             self.docker.remove(container, 0)
             raise
@@ -255,7 +256,7 @@ class _Run:
         try:
             self.proxy.apply(self._fronts())
             self._probe(want, service["port"])
-        except (Unhealthy, ClientError) as error:
+        except Problem as error:
             if former:
                 self.state.active[name] = former
             else:
@@ -267,7 +268,7 @@ class _Run:
                 self.proxy.remove()
             tail = self.docker.log_tail(container)
             self.docker.remove(container, 0)
-            raise ClientError("The scorer %s could not be switched to its new container: %s%s %s" % (name, error, stays, _tail(tail))) from None
+            raise Problem("The scorer %s could not be switched to its new container: %s%s %s" % (name, error, stays, _tail(tail))) from None
         if former:
             self._retire(name, former)
 
@@ -324,7 +325,7 @@ class _Run:
         if any(front.port == service["port"] for front in self._fronts()):
             return  # another service had it and moves
         if not _free(self.params["listen_address"], service["port"]):
-            raise ClientError("The port %d of the scorer %s is taken by another program. Stop it, or choose another port." % (service["port"], service["name"]))
+            raise Problem("The port %d of the scorer %s is taken by another program. Stop it, or choose another port." % (service["port"], service["name"]))
 
     def _free_port(self) -> int:
         taken = {each["Labels"].get(_BACKEND) for each in self.docker.containers(LABEL)}
@@ -332,7 +333,7 @@ class _Run:
         for port in range(first, last + 1):
             if str(port) not in taken and _free("127.0.0.1", port):
                 return port
-        raise ClientError("No port from %d to %d is free for a container. Widen backend_port_first and backend_port_last." % (first, last))
+        raise Problem("No port from %d to %d is free for a container. Widen backend_port_first and backend_port_last." % (first, last))
 
     # Health
 
@@ -464,7 +465,7 @@ def _free(address: str, port: int) -> bool:
             candidate.bind((address, port))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                raise ClientError("Nothing can listen on port %d of %s: %s" % (port, address, sentence(str(error.strerror)))) from None
+                raise Problem("Nothing can listen on port %d of %s: %s" % (port, address, sentence(str(error.strerror)))) from None
             return False
     return True
 

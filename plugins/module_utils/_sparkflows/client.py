@@ -23,14 +23,8 @@ from http.cookiejar import CookieJar
 
 from ansible.module_utils.basic import env_fallback
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import excerpt, parsed, sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import (
-    Answer,
-    Client,
-    ClientError,
-    HttpError,
-    connection_argument_spec,
-    connection_options,
-)
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Answer, Client, HttpError, connection_argument_spec, connection_options
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import answers
 
 CONFIGURATIONS = "/api/v1/configurations"
@@ -77,9 +71,9 @@ class Sparkflows(Client):
     def __init__(self, params: t.Mapping[str, t.Any]) -> None:
         for option, least in (("retries", 0), ("retry_delay", 0)):
             if params[option] < least:
-                raise ClientError("%s is %g; it must not be negative." % (option, params[option]))
+                raise Problem("%s is %g; it must not be negative." % (option, params[option]))
         if params["rate_limit"] is not None and params["rate_limit"] <= 0:
-            raise ClientError("rate_limit is %g; it must be a number of requests per second above 0." % params["rate_limit"])
+            raise Problem("rate_limit is %g; it must be a number of requests per second above 0." % params["rate_limit"])
         super().__init__(
             params["sparkflows_url"],
             what="Sparkflows",
@@ -199,7 +193,7 @@ class Sparkflows(Client):
     def _by_token(self) -> None:
         token = self.params["sparkflows_token"]
         if not all("!" <= char <= "~" for char in token):
-            raise ClientError("sparkflows_token cannot be sent: a token has only printable ASCII characters and no space.")
+            raise Problem("sparkflows_token cannot be sent: a token has only printable ASCII characters and no space.")
         self._headers["token"] = token
 
     def _by_oauth(self) -> None:
@@ -366,17 +360,17 @@ class Sparkflows(Client):
 
 
 def login_schemes(params: t.Mapping[str, t.Any]) -> list[str]:
-    """The ways to log in that the given credentials allow, the first to be tried first; :class:`ClientError` when there is none."""
+    """The ways to log in that the given credentials allow, the first to be tried first; :class:`Problem` when there is none."""
     chosen = params["sparkflows_auth"]
     pair = [option for option in ("sparkflows_username", "sparkflows_password") if not params[option]]
     if chosen == "auto":
         if params["sparkflows_token"]:
             return ["token"]
         if len(pair) == 2:
-            raise ClientError("There is no login for Sparkflows. Give sparkflows_token, or sparkflows_username and sparkflows_password.")
+            raise Problem("There is no login for Sparkflows. Give sparkflows_token, or sparkflows_username and sparkflows_password.")
     missing = ([] if params["sparkflows_token"] else ["sparkflows_token"]) if chosen == "token" else pair
     if missing:
-        raise ClientError("sparkflows_auth is %s, which needs %s." % (chosen, " and ".join(missing)))
+        raise Problem("sparkflows_auth is %s, which needs %s." % (chosen, " and ".join(missing)))
     return ["oauth", "session"] if chosen == "auto" else [chosen]
 
 

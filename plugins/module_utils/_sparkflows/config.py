@@ -18,8 +18,9 @@ import json
 import os
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, as_written, make_folder, write_atomic
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import as_written, make_folder, write_atomic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import HttpError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import properties as _properties
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import CONFIGURATIONS, Sparkflows, sparkflows_argument_spec
@@ -68,7 +69,7 @@ class Memory:
     """Which secrets were saved from here, as salted digests in a file; never the secrets themselves.
 
     The file is JSON, ``{"SERVER": {"PROPERTY": {"salt": hex, "scrypt": hex, "shows_nothing": true}}}``, the last one only where the
-    server showed an empty text in place of the secret afterwards. :class:`ClientError` when it cannot be used.
+    server showed an empty text in place of the secret afterwards. :class:`Problem` when it cannot be used.
     """
 
     def __init__(self, path: str, server: str) -> None:
@@ -114,11 +115,11 @@ class Memory:
         _digest("", b"")
         folder = os.path.dirname(self.path)
         if os.path.isdir(self.path):
-            raise ClientError("secrets_state_path is %s, which is a folder; name a file." % self.path)
+            raise Problem("secrets_state_path is %s, which is a folder; name a file." % self.path)
         while not os.path.lexists(folder):
             folder = os.path.dirname(folder)
         if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
-            raise ClientError(
+            raise Problem(
                 "secrets_state_path is %s, but %s cannot be written to. Run the task as root, choose another path, or another way with update_secrets."
                 % (self.path, folder)
             )
@@ -138,12 +139,12 @@ class Memory:
                     if name in shows_nothing:
                         mine[name]["shows_nothing"] = True
                 write_atomic(self.path, json.dumps(entries, indent=2, sort_keys=True) + "\n", _MEMORY_MODE)
-        except ClientError as error:
-            raise ClientError("The settings were saved, but the secrets among them could not be remembered. %s" % error) from None
-        except (OSError, Problem) as error:
-            why = str(error) if isinstance(error, Problem) else os.strerror(error.errno or 0)
-            raise ClientError(
-                "The settings were saved, but %s could not be written (%s), so the next run saves the secrets once more." % (self.path, why.rstrip("."))
+        except Problem as error:
+            raise Problem("The settings were saved, but the secrets among them could not be remembered. %s" % error) from None
+        except OSError as error:
+            raise Problem(
+                "The settings were saved, but %s could not be written (%s), so the next run saves the secrets once more."
+                % (self.path, os.strerror(error.errno or 0))
             ) from None
 
     def _read(self) -> dict[str, t.Any]:
@@ -154,15 +155,15 @@ class Memory:
             return {}
         except OSError as error:
             why = os.strerror(error.errno or 0)
-            raise ClientError("%s cannot be read (%s). Run the task as its owner or name another secrets_state_path." % (self.path, why)) from None
+            raise Problem("%s cannot be read (%s). Run the task as its owner or name another secrets_state_path." % (self.path, why)) from None
         except ValueError:
             raise self._spoilt() from None
         if not isinstance(entries, dict) or not all(isinstance(entry, dict) for entry in entries.values()):
             raise self._spoilt()
         return entries
 
-    def _spoilt(self) -> ClientError:
-        return ClientError("%s is not what this module writes. Remove it, and the secrets are saved once more; or name another secrets_state_path." % self.path)
+    def _spoilt(self) -> Problem:
+        return Problem("%s is not what this module writes. Remove it, and the secrets are saved once more; or name another secrets_state_path." % self.path)
 
 
 @contextlib.contextmanager
@@ -179,7 +180,7 @@ def _digest(value: str, salt: bytes) -> str:
     try:
         return hashlib.scrypt(value.encode("utf-8", "surrogateescape"), salt=salt, n=_SCRYPT["n"], r=_SCRYPT["r"], p=_SCRYPT["p"]).hex()
     except (AttributeError, ValueError):
-        raise ClientError(
+        raise Problem(
             "The Python of this host cannot compute scrypt, as in FIPS mode, which update_secrets=when_changed_here needs."
             " Choose another way with update_secrets."
         ) from None
@@ -192,7 +193,7 @@ def read_shadow(path: t.Optional[str]) -> dict[str, str]:
     try:
         return _properties.values(_properties.read(path).text)
     except Problem as problem:
-        raise ClientError("shadowing_file is of no use: %s" % problem) from None
+        raise Problem("shadowing_file is of no use: %s" % problem) from None
 
 
 def run(params: t.Mapping[str, t.Any], client: Sparkflows, check_mode: bool, hide: t.Callable[[set[str]], None]) -> dict[str, t.Any]:
@@ -229,8 +230,8 @@ def run(params: t.Mapping[str, t.Any], client: Sparkflows, check_mode: bool, hid
         "diff": diff,
     }
 
-    def refuse(sentences: t.Sequence[str], **facts: t.Any) -> ClientError:
-        return ClientError("\n".join(sentences), **dict(result, requests=client.requests, **facts))
+    def refuse(sentences: t.Sequence[str], **facts: t.Any) -> Problem:
+        return Problem("\n".join(sentences), **dict(result, requests=client.requests, **facts))
 
     overruled = settings.overruled(wanted, shadow, before, policy, mask)
     if overruled:
@@ -261,11 +262,11 @@ def _save(client: Sparkflows, entries: list[dict[str, t.Any]]) -> dict[str, Prop
     except HttpError as error:
         if error.status is not None:
             raise
-        raise ClientError("%s Run the task again to find out, and to save what is missing." % error, requests=client.requests) from None
+        raise Problem("%s Run the task again to find out, and to save what is missing." % error, requests=client.requests) from None
     try:
         return read_properties(client.get(CONFIGURATIONS))
-    except ClientError as error:
-        raise ClientError("The settings were sent, but could not be read back. %s" % error, changed=True, requests=client.requests) from None
+    except Problem as error:
+        raise Problem("The settings were sent, but could not be read back. %s" % error, changed=True, requests=client.requests) from None
 
 
 def _shadowed(names: t.Sequence[str], path: str) -> str:

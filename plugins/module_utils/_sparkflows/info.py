@@ -13,7 +13,8 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import HttpError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import CONFIGURATIONS, LoginRefused, Sparkflows, timestamp, token_expiry
 
 # The documented path, and the one that older releases document.
@@ -25,14 +26,14 @@ _DAY = 24 * 60 * 60.0
 
 
 def check_params(params: t.Mapping[str, t.Any]) -> None:
-    """Refuse, with :class:`ClientError`, numbers that mean nothing."""
+    """Refuse, with :class:`Problem`, numbers that mean nothing."""
     for option in ("wait", "token_warn_days"):
         if params[option] < 0:
-            raise ClientError("%s is %d; it must not be negative." % (option, params[option]))
+            raise Problem("%s is %d; it must not be negative." % (option, params[option]))
 
 
 def run(params: t.Mapping[str, t.Any], client: Sparkflows) -> dict[str, t.Any]:
-    """The result of sparkflows_info; :class:`ClientError` when the server is not up or the login does not work."""
+    """The result of sparkflows_info; :class:`Problem` when the server is not up or the login does not work."""
     check_params(params)
     health = await_health(client, params["wait"])
     if params["login"]:
@@ -51,7 +52,7 @@ def run(params: t.Mapping[str, t.Any], client: Sparkflows) -> dict[str, t.Any]:
 def await_health(client: Sparkflows, wait: float) -> t.Optional[str]:
     """``UP`` once the server says so; ``None`` when it is there but has neither of the known health pages.
 
-    :class:`ClientError` when it is not up within ``wait`` seconds.
+    :class:`Problem` when it is not up within ``wait`` seconds.
     """
     end = time.monotonic() + wait
     while True:
@@ -59,14 +60,14 @@ def await_health(client: Sparkflows, wait: float) -> t.Optional[str]:
             health = _health(client, None if wait == 0 else 0)
             if health in ("UP", None):
                 return health
-            problem = ClientError("Sparkflows at %s says that its health is '%s'. Read its log, log/fireserver.log." % (client.url, health))
+            problem = Problem("Sparkflows at %s says that its health is '%s'. Read its log, log/fireserver.log." % (client.url, health))
         except HttpError as error:
             if not error.may_pass:
                 raise
             problem = error
         left = end - time.monotonic()
         if left <= 0:
-            raise ClientError("%s It was waited for %d seconds." % (problem, wait)) if wait else problem
+            raise Problem("%s It was waited for %d seconds." % (problem, wait)) if wait else problem
         time.sleep(min(_POLL_SECONDS, left))
 
 

@@ -22,9 +22,9 @@ import zipfile
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _unpack
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import (
     MARKER,
-    Problem,
     Releases,
     digest_of,
     megabytes,
@@ -39,7 +39,7 @@ _UNKNOWN = "<digest of the download>"
 
 
 def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
-    """Do what the module `sparkflows_model` documents and return its result. Raises `Problem` or :class:`ClientError`."""
+    """Do what the module `sparkflows_model` documents and return its result. Raises `Problem` or :class:`Problem`."""
     os.umask(0o022)
     check_params(params)
     releases = Releases(params["dest"])

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.property import as_text
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.titles import HOST, HOST_PORT, PORT, PUBLIC
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.values import join_host_port
 
 
 def named_settings(options: t.Mapping[str, t.Any], names: t.Mapping[str, str]) -> dict[str, str]:
-    """Values by name of the setting, without empty ones; :class:`ClientError` for options whose names are neither public nor among `names`."""
+    """Values by name of the setting, without empty ones; :class:`Problem` for options whose names are neither public nor among `names`."""
     known = dict(PUBLIC, **names)
     given = {option: as_text(value) for option, value in options.items() if value not in ("", None)}
     joined = known.get(HOST_PORT) or (known.get(HOST) if known.get(HOST) == known.get(PORT) else None)
@@ -26,7 +26,7 @@ def named_settings(options: t.Mapping[str, t.Any], names: t.Mapping[str, str]) -
         settings[joined] = join_host_port(given.pop(HOST), given.pop(PORT))
     unnamed = sorted(option for option in given if not known.get(option))
     if unnamed:
-        raise ClientError(
+        raise Problem(
             "The names of these settings are not public: %s. Name them with sparkflows_key_names, as Administration, Configuration shows them, or give a "
             "login so that they can be found on the running server." % ", ".join(unnamed)
         )

@@ -18,7 +18,7 @@ import re
 import stat
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 #: More than any properties file of Sparkflows has; what is larger is something else.
 MAX_BYTES = 8 * 1024 * 1024

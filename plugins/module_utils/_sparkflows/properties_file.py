@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, make_folder, write_atomic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import make_folder, write_atomic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._redaction import holds_secret
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import properties
 

@@ -14,7 +14,7 @@ import copy
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._redaction import holds_secret, secret_name, secret_value
 
 _MASK = re.compile(r"[*•●∙·]{3,}")
@@ -66,12 +66,12 @@ class Property:
 def read_properties(answer: t.Any) -> dict[str, Property]:
     """The properties in an answer, by name: wrapped (``confProperty``), flat, or grouped in lists or objects.
 
-    Of a property that is listed in several groups the first one counts. :class:`ClientError` when there is none at all.
+    Of a property that is listed in several groups the first one counts. :class:`Problem` when there is none at all.
     """
     found: dict[str, Property] = {}
     _collect(answer, found, ())
     if not found:
-        raise ClientError(
+        raise Problem(
             "Sparkflows answered with no property in any of the known shapes. Check that sparkflows_url names it and that the login may manage configurations."
         )
     return found
@@ -113,10 +113,10 @@ def is_masked(prop: Property, mask: t.Optional[t.Pattern[str]], secret: bool) ->
 
 
 def mask_pattern(text: t.Optional[str]) -> t.Optional[t.Pattern[str]]:
-    """The option ``secret_mask`` compiled; :class:`ClientError` when it is no regular expression."""
+    """The option ``secret_mask`` compiled; :class:`Problem` when it is no regular expression."""
     try:
         return None if text is None else re.compile(text, re.DOTALL)
     except re.error as error:
-        raise ClientError(
+        raise Problem(
             "secret_mask is no regular expression (%s). Write a character that means itself with a backslash, as in \\*+ for a row of asterisks." % error
         ) from None

@@ -21,8 +21,9 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem, megabytes, need_space
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Answer, ClientError, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import megabytes, need_space
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Answer, HttpError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.answers import first_number, matching
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.workflows import another, means_missing
@@ -153,7 +154,7 @@ class Repository(Sparkflows):
         self._opener = _Opener(self._opener)
 
     def find(self, params: t.Mapping[str, t.Any]) -> Model:
-        """The model that is meant, by one request; :class:`ClientError` when it is none or more than one."""
+        """The model that is meant, by one request; :class:`Problem` when it is none or more than one."""
         option = next(option for option in SELECTORS if params[option] is not None)
         given, kind = str(params[option]), option[len("model_") :]
         others = ""
@@ -167,17 +168,17 @@ class Repository(Sparkflows):
         else:
             found, others = self._one("outputModelByModelUuid", given, _UUIDS)
         if not found:
-            raise ClientError(
+            raise Problem(
                 "Sparkflows at %s has no model with the %s %s.%s Check %s, and that its user may see the project." % (self.url, kind, given, others, option)
             )
         if len(found) > 1:
             candidates = ", ".join("%s (uuid %s)" % (_first(record, _IDS), _first(record, _UUIDS)) for record in found)
-            raise ClientError(
+            raise Problem(
                 "Several models on Sparkflows at %s have the %s %s: their ids are %s. Give one as model_id." % (self.url, kind, given, candidates)
             )
         number = params["model_id"] if option == "model_id" else first_number(found[0], _IDS)
         if number is None:
-            raise ClientError("Sparkflows at %s tells no id of the model with the %s %s. Give its id as model_id." % (self.url, kind, given))
+            raise Problem("Sparkflows at %s tells no id of the model with the %s %s. Give its id as model_id." % (self.url, kind, given))
         uuid, name = _first(found[0], _UUIDS), _first(found[0], _NAMES)
         fields = {field: digest_of_field(value) for field, value in found[0].items()}
         return Model(number, None if uuid is None else str(uuid), None if name is None else str(name), fields)
@@ -200,13 +201,13 @@ class Repository(Sparkflows):
         if answer is None:
             return []
         if not isinstance(answer, list) or not all(isinstance(record, dict) for record in answer):
-            raise ClientError(
+            raise Problem(
                 "Sparkflows at %s answered GET %s/OutputModels with something that is no list of models. Give model_id or model_uuid." % (self.url, MODELS)
             )
         return answer
 
     def download(self, model: Model, file_type: str, path: str, limit: int) -> None:
-        """Bring a model as one file of at most `limit` bytes. Raises `Problem` or :class:`ClientError`."""
+        """Bring a model as one file of at most `limit` bytes. Raises `Problem` or :class:`Problem`."""
         with open(path, "wb") as file:
             download = Download(file, model.label, limit)
             try:
@@ -219,12 +220,12 @@ class Repository(Sparkflows):
             except HttpError as error:
                 if error.may_pass and download.received:
                     size = "" if download.total is None else " of %s" % megabytes(download.total)
-                    raise ClientError(
+                    raise Problem(
                         "%s broke off after %s%s, also when tried again (retries is %d). Nothing was changed. %s"
                         % (model.label, megabytes(download.received), size, self.retries, error)
                     ) from None
                 if error.status in (400, 404, 405, 406, 415, 500):
-                    raise ClientError(
+                    raise Problem(
                         "%s cannot be downloaded as '%s'. %s Check what this release of Sparkflows calls it, and give that as file_type."
                         % (model.label, file_type, sentence(str(error)))
                     ) from None

@@ -14,7 +14,8 @@ import ipaddress
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, check_base_url
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import check_base_url
 from ansible_collections.sparkflows.mlops.plugins.module_utils._redaction import HIDDEN, secret_name, secret_value, shown
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.deploy_modes import NEEDS, REFUSES
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.property import Property, as_text, is_masked
@@ -34,17 +35,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def check_params(params: t.Mapping[str, t.Any]) -> None:
-    """What can be said against the parameters of sparkflows_config without asking the server; :class:`ClientError`."""
+    """What can be said against the parameters of sparkflows_config without asking the server; :class:`Problem`."""
     check_key_names(params["key_names"])
     for name, kind in params["normalise"].items():
         if kind not in KINDS:
-            raise ClientError("normalise.%s is %s; a kind is one of %s." % (name, shown(kind), ", ".join(KINDS)))
+            raise Problem("normalise.%s is %s; a kind is one of %s." % (name, shown(kind), ", ".join(KINDS)))
     for option in OPTIONS:
         value = params[option]
         if isinstance(value, str) and _CONTROL.search(value):
-            raise ClientError("%s has a line break or another control character in it. A value read from a file may need its last line break removed." % option)
+            raise Problem("%s has a line break or another control character in it. A value read from a file may need its last line break removed." % option)
         if value == "" and option in SECRETS:
-            raise ClientError(
+            raise Problem(
                 "%s is empty, as it is when a lookup found nothing. To clear the property on the server, name it in settings with an empty value." % option
             )
         if value not in (None, ""):
@@ -55,40 +56,40 @@ def check_params(params: t.Mapping[str, t.Any]) -> None:
         for name, value in params[dictionary].items():
             if not isinstance(value, (str, bool, int, float)):
                 kind = "a list" if isinstance(value, list) else "a dictionary" if isinstance(value, dict) else "null"
-                raise ClientError("%s.%s is %s; a setting is a text, a number or a truth value. An empty text clears it." % (dictionary, name, kind))
+                raise Problem("%s.%s is %s; a setting is a text, a number or a truth value. An empty text clears it." % (dictionary, name, kind))
     for name, value in params["secret_settings"].items():
         if value == "":
-            raise ClientError("secret_settings.%s is empty, as it is when a lookup found nothing. To clear the property, name it in settings." % name)
+            raise Problem("secret_settings.%s is empty, as it is when a lookup found nothing. To clear the property, name it in settings." % name)
     twice = sorted(set(params["settings"]) & set(params["secret_settings"]))
     if twice:
-        raise ClientError("%s is given in settings and in secret_settings; give it once." % ", ".join(twice))
+        raise Problem("%s is given in settings and in secret_settings; give it once." % ", ".join(twice))
     if params["ssh_key_path"] and params["ssh_key_vault_reference"]:
-        raise ClientError("ssh_key_path and ssh_key_vault_reference are both given; the key is on disk or in a key vault, so give one of them.")
+        raise Problem("ssh_key_path and ssh_key_vault_reference are both given; the key is on disk or in a key vault, so give one of them.")
     mode = params["deploy_mode"]
     against = [option for option in REFUSES.get(mode, ()) if params[option] not in (None, "")]
     if against:
-        raise ClientError("deploy_mode is %s, which does not go with %s. Leave out the one or choose another mode." % (mode, ", ".join(against)))
+        raise Problem("deploy_mode is %s, which does not go with %s. Leave out the one or choose another mode." % (mode, ", ".join(against)))
     emptied = [option for need in NEEDS.get(mode, ()) if len(need) == 1 for option in need if params[option] == ""]
     if emptied:
-        raise ClientError("deploy_mode is %s, which needs %s, but that is empty." % (mode, " and ".join(emptied)))
+        raise Problem("deploy_mode is %s, which needs %s, but that is empty." % (mode, " and ".join(emptied)))
 
 
 def check_key_names(key_names: t.Mapping[str, t.Any]) -> None:
-    """Refuse, with :class:`ClientError`, names for what no option is, and what is no name."""
+    """Refuse, with :class:`Problem`, names for what no option is, and what is no name."""
     known = OPTIONS + (HOST_PORT,)
     strange = sorted(set(key_names) - set(known))
     if strange:
-        raise ClientError("key_names has %s, which is no option that a property can be named for. There are: %s." % (", ".join(strange), ", ".join(known)))
+        raise Problem("key_names has %s, which is no option that a property can be named for. There are: %s." % (", ".join(strange), ", ".join(known)))
     for option, name in key_names.items():
         if not isinstance(name, str) or not name.strip():
-            raise ClientError("key_names.%s is no name of a property." % option)
+            raise Problem("key_names.%s is no name of a property." % option)
     if HOST_PORT in key_names and {HOST, PORT} & set(key_names):
-        raise ClientError("key_names has %s, which stands for one property with both, beside %s or %s. Keep the one or the others." % (HOST_PORT, HOST, PORT))
+        raise Problem("key_names has %s, which stands for one property with both, beside %s or %s. Keep the one or the others." % (HOST_PORT, HOST, PORT))
 
 
 def _check_port(option: str, value: int) -> None:
     if not 1 <= value <= 65535:
-        raise ClientError("%s is %d; a port is a number from 1 to 65535." % (option, value))
+        raise Problem("%s is %d; a port is a number from 1 to 65535." % (option, value))
 
 
 def _check_host(option: str, value: str) -> None:
@@ -98,22 +99,22 @@ def _check_host(option: str, value: str) -> None:
         try:
             ipaddress.IPv6Address(bare.partition("%")[0])
         except ValueError:
-            raise ClientError("%s is %s, which is no IPv6 address. Check its colons, and give no port." % (option, shown(value))) from None
+            raise Problem("%s is %s, which is no IPv6 address. Check its colons, and give no port." % (option, shown(value))) from None
     elif re.search(r"[/@\s\[]", bare) or ":" in bare:
-        raise ClientError("%s is %s; give a host name or an address alone, without scheme, user, port or path." % (option, shown(value)))
+        raise Problem("%s is %s; give a host name or an address alone, without scheme, user, port or path." % (option, shown(value)))
 
 
 def _check_key_path(option: str, value: str) -> None:
     if not value.startswith("/"):
-        raise ClientError("%s is %s; give the absolute path that the key has on the Sparkflows host." % (option, shown(value)))
+        raise Problem("%s is %s; give the absolute path that the key has on the Sparkflows host." % (option, shown(value)))
     if value.endswith("/"):
-        raise ClientError("%s is %s, which is a folder; give the path of the private key in it." % (option, shown(value)))
+        raise Problem("%s is %s, which is a folder; give the path of the private key in it." % (option, shown(value)))
 
 
 def _check_form(pattern: str, form: str) -> t.Callable[[str, str], None]:
     def check(option: str, value: str) -> None:
         if not re.fullmatch(pattern, value):
-            raise ClientError("%s is %s; it has the form %s." % (option, shown(value), form))
+            raise Problem("%s is %s; it has the form %s." % (option, shown(value), form))
 
     return check
 
@@ -131,7 +132,7 @@ def _check_endpoint(option: str, value: str) -> None:
 def _check_brackets(option: str, value: str) -> None:
     host = re.sub(r"^\w+://", "", value).partition("/")[0]
     if host.count(":") > 1 and "@" not in host and "[" not in host:
-        raise ClientError("%s is %s; write an IPv6 address in brackets, as in [2001:db8::1]:9000." % (option, shown(value)))
+        raise Problem("%s is %s; write an IPv6 address in brackets, as in [2001:db8::1]:9000." % (option, shown(value)))
 
 
 _CHECKS: dict[str, t.Callable[[str, t.Any], None]] = {
@@ -184,7 +185,7 @@ class Wanted(t.NamedTuple):
 
 
 def wanted_values(params: t.Mapping[str, t.Any], names: Names) -> dict[str, Wanted]:
-    """The value that each property shall have, by the property's name; :class:`ClientError` with every problem at once."""
+    """The value that each property shall have, by the property's name; :class:`Problem` with every problem at once."""
     problems: list[str] = []
     wanted: dict[str, Wanted] = {}
     kinds = {names.found[option]: kind for option, kind in _OPTION_KINDS.items() if option in names.found}
@@ -221,7 +222,7 @@ def wanted_values(params: t.Mapping[str, t.Any], names: Names) -> dict[str, Want
     )
     problems.extend(_unmet_needs(params, names))
     if problems:
-        raise ClientError("\n".join(dict.fromkeys(problems)))
+        raise Problem("\n".join(dict.fromkeys(problems)))
     return wanted
 
 

@@ -39,7 +39,7 @@ def run(params: dict[str, t.Any]) -> dict[str, t.Any]:
     """What is told of the server, and what the modules would change.
 
     C(server) is the result of sparkflows_info (null where the settings are to go), C(names) are names of settings by option, C(settings) the
-    result of sparkflows_config or sparkflows_properties, C(workflows) those of sparkflows_workflow. Raises :class:`ClientError` and `Problem`.
+    result of sparkflows_config or sparkflows_properties, C(workflows) those of sparkflows_workflow. Raises :class:`Problem` and `Problem`.
     """
     params = dict(params, settings={**params["settings"], **params["hidden_settings"]})
     present = params["state"] == "present"

@@ -17,7 +17,8 @@ import urllib.parse
 
 from ansible.module_utils.urls import prepare_multipart
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import decoded, parsed
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import HttpError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.answers import first_number, matching
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import LoginRefused, Sparkflows, sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.workflows import WORKFLOW_IDS, means_missing
@@ -41,35 +42,35 @@ _OTHER_FIELD = re.compile(r"\bparts?\b|multipart|\bfile\b.*(?:missing|required|n
 
 
 def read_file(path: str) -> str:
-    """The text of an exported workflow, in any of the encodings that tools save JSON in. Raises :class:`ClientError`."""
+    """The text of an exported workflow, in any of the encodings that tools save JSON in. Raises :class:`Problem`."""
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ClientError("src is %s, which cannot be read (%s)." % (path, error.strerror)) from None
+        raise Problem("src is %s, which cannot be read (%s)." % (path, error.strerror)) from None
     if len(data) > MAX_BYTES:
-        raise ClientError("src is %s, which has more than %d MiB. Name the file of a single workflow that was exported." % (path, MAX_BYTES >> 20))
+        raise Problem("src is %s, which has more than %d MiB. Name the file of a single workflow that was exported." % (path, MAX_BYTES >> 20))
     return decoded(data)
 
 
 def read_export(content: t.Any) -> dict[str, t.Any]:
-    """An exported workflow, from its text or from what that means; :class:`ClientError` when it is none or has no UUID to know it by."""
+    """An exported workflow, from its text or from what that means; :class:`Problem` when it is none or has no UUID to know it by."""
     if isinstance(content, str):
         try:
             content = parsed(content.lstrip("\ufeff"))
         except ValueError as error:
-            raise ClientError("content is no JSON (%s). Give the text of a workflow that was exported from Sparkflows." % error) from None
+            raise Problem("content is no JSON (%s). Give the text of a workflow that was exported from Sparkflows." % error) from None
     if not isinstance(content, dict):
-        raise ClientError("content is JSON, but no object. Give the text of a single workflow that was exported from Sparkflows.")
+        raise Problem("content is JSON, but no object. Give the text of a single workflow that was exported from Sparkflows.")
     if not isinstance(content.get("uuid"), str) or not content["uuid"].strip():
-        raise ClientError("The workflow in content has no uuid, by which it would be found again. Export it anew from Sparkflows.")
+        raise Problem("The workflow in content has no uuid, by which it would be found again. Export it anew from Sparkflows.")
     return content
 
 
 def run(params: t.Mapping[str, t.Any], client: Sparkflows, check_mode: bool) -> dict[str, t.Any]:
     """Make the server have the workflow (in check mode only compare) and return the result of sparkflows_workflow."""
     if params["project_id"] < 1:
-        raise ClientError("project_id is %d; it must be at least 1." % params["project_id"])
+        raise Problem("project_id is %d; it must be at least 1." % params["project_id"])
     wanted = read_export(params["content"])
     found = _by_uuid(client, wanted["uuid"])
     kept = _content(found)
@@ -128,7 +129,7 @@ def _differing(wanted: t.Mapping[str, t.Any], kept: t.Mapping[str, t.Any]) -> li
 def _import(
     client: Sparkflows, params: t.Mapping[str, t.Any], wanted: t.Mapping[str, t.Any], before: t.Optional[t.Mapping[str, t.Any]]
 ) -> dict[str, t.Any]:
-    """Import the workflow and return what the server tells of it then; :class:`ClientError` when that is not what was sent.
+    """Import the workflow and return what the server tells of it then; :class:`Problem` when that is not what was sent.
 
     A server that looks for the file under one name may ignore a part with another name, with or without a word.
     """
@@ -139,7 +140,7 @@ def _import(
             _send(client, params, wanted, field)
         except HttpError as error:
             if not _may_be_the_field(error):
-                raise ClientError(_refused(error, client, params, wanted)) from None
+                raise Problem(_refused(error, client, params, wanted)) from None
             # A server that took the other name has told more already.
             problem = problem or _refused(error, client, params, wanted)
             continue
@@ -154,7 +155,7 @@ def _import(
             params["project_id"],
             "." if after is None else " and that nobody has the workflow locked; its log, log/fireserver.log, may say why.",
         )
-    raise ClientError(problem)
+    raise Problem(problem)
 
 
 def _stale(wanted: t.Mapping[str, t.Any], before: t.Optional[t.Mapping[str, t.Any]], after: t.Optional[t.Mapping[str, t.Any]]) -> list[str]:

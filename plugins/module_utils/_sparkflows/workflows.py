@@ -17,7 +17,8 @@ import typing as t
 import urllib.parse
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import one_line
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import HttpError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.answers import first_number, matching
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 
@@ -47,17 +48,17 @@ _RESULT_TYPE = 2
 
 
 def check_params(params: t.Mapping[str, t.Any]) -> None:
-    """What can be said against the parameters of sparkflows_workflow_run without asking the server; :class:`ClientError`."""
+    """What can be said against the parameters of sparkflows_workflow_run without asking the server; :class:`Problem`."""
     for option, least in (("wait_timeout", 1), ("workflow_id", 1)):
         if params[option] is not None and params[option] < least:
-            raise ClientError("%s is %d; it must be at least %d." % (option, params[option], least))
+            raise Problem("%s is %d; it must be at least %d." % (option, params[option], least))
     if params["poll_interval"] <= 0:
-        raise ClientError("poll_interval is %g; it must be a number of seconds above 0." % params["poll_interval"])
+        raise Problem("poll_interval is %g; it must be a number of seconds above 0." % params["poll_interval"])
     for option in ("workflow_uuid", "workflow_name"):
         if params[option] is not None and not params[option].strip():
-            raise ClientError("%s is empty; name a workflow." % option)
+            raise Problem("%s is empty; name a workflow." % option)
     if params["api"] != "execute" and not _user(params):
-        raise ClientError("api is %s, which has to name the user that the run belongs to. Give user, or sparkflows_username." % params["api"])
+        raise Problem("api is %s, which has to name the user that the run belongs to. Give user, or sparkflows_username." % params["api"])
 
 
 def run(params: t.Mapping[str, t.Any], client: Sparkflows, check_mode: bool) -> dict[str, t.Any]:
@@ -77,14 +78,14 @@ def run(params: t.Mapping[str, t.Any], client: Sparkflows, check_mode: bool) -> 
             if found.problem:
                 result["warnings"] = [found.problem]
     except HttpError as error:
-        raise ClientError("Execution %d of the workflow was started, but cannot be followed. %s" % (execution, error), **result) from None
-    except ClientError as error:
-        raise ClientError(str(error), **dict(result, **error.result)) from None
+        raise Problem("Execution %d of the workflow was started, but cannot be followed. %s" % (execution, error), **result) from None
+    except Problem as error:
+        raise Problem(str(error), **dict(result, **error.result)) from None
     return result
 
 
 def find(params: t.Mapping[str, t.Any], client: Sparkflows) -> dict[str, t.Any]:
-    """Id, uuid and name of the workflow that is meant; :class:`ClientError` when it is none or more than one."""
+    """Id, uuid and name of the workflow that is meant; :class:`Problem` when it is none or more than one."""
     option = next(option for option in ("workflow_id", "workflow_uuid", "workflow_name") if params[option] is not None)
     given = str(params[option])
     folder = {"workflow_id": "", "workflow_uuid": "uuid/", "workflow_name": "name/"}[option]
@@ -94,20 +95,20 @@ def find(params: t.Mapping[str, t.Any], client: Sparkflows) -> dict[str, t.Any]:
         answer = client.get("/api/v1/workflows/%s%s" % (folder, urllib.parse.quote(given, safe="")), empty_allowed=True)
     except HttpError as error:
         if means_missing(error):
-            raise ClientError(missing) from None
+            raise Problem(missing) from None
         raise
     keys = WORKFLOW_IDS if option == "workflow_id" else (kind,)
     found = matching(answer, keys, given, WORKFLOW_IDS)
     if not found:
-        raise ClientError(missing + another(answer, keys))
+        raise Problem(missing + another(answer, keys))
     numbers = [first_number(each, WORKFLOW_IDS) for each in found]
     if option == "workflow_id":
         numbers = [params[option]]
     if len(numbers) > 1:
         ids = ", ".join(str(number) for number in numbers)
-        raise ClientError("Several workflows on Sparkflows at %s have the %s %s: their ids are %s. Give one as workflow_id." % (client.url, kind, given, ids))
+        raise Problem("Several workflows on Sparkflows at %s have the %s %s: their ids are %s. Give one as workflow_id." % (client.url, kind, given, ids))
     if numbers[0] is None:
-        raise ClientError("Sparkflows at %s tells no id of the workflow %s. Give its id as workflow_id." % (client.url, given))
+        raise Problem("Sparkflows at %s tells no id of the workflow %s. Give its id as workflow_id." % (client.url, given))
     return {"id": numbers[0], "uuid": found[0].get("uuid"), "name": found[0].get("name")}
 
 
@@ -189,7 +190,7 @@ def _execution(client: Sparkflows, path: str, body: dict[str, t.Any]) -> int:
     answer = client.value("POST", path, body, empty_allowed=True)
     found = first_number(answer if isinstance(answer, dict) else {"id": answer}, _EXECUTION_IDS)
     if found is None:
-        raise ClientError(
+        raise Problem(
             "Sparkflows at %s answered POST %s without the id of an execution. Look into its list of executions for whether one was started."
             % (client.url, path)
         )
@@ -204,12 +205,12 @@ def read_status(client: Sparkflows, execution: int) -> str:
         answer = answer.get("status")
     text = str(answer).strip().upper()
     if isinstance(answer, bool) or answer is None or not _STATE.match(text):
-        raise ClientError("Sparkflows at %s answered GET %s with something that is no status: '%s'." % (client.url, path, one_line(str(answer))[:80]))
+        raise Problem("Sparkflows at %s answered GET %s with something that is no status: '%s'." % (client.url, path, one_line(str(answer))[:80]))
     return STATUSES[int(text)] if text.isdigit() and int(text) < len(STATUSES) else text
 
 
 def await_end(params: t.Mapping[str, t.Any], client: Sparkflows, execution: int) -> str:
-    """``COMPLETED`` once the execution is that; :class:`ClientError` with its log when it ended otherwise or takes too long.
+    """``COMPLETED`` once the execution is that; :class:`Problem` with its log when it ended otherwise or takes too long.
 
     A server that is not there for a while, as when it is restarted, is waited for as long as the execution itself.
     """
@@ -226,7 +227,7 @@ def await_end(params: t.Mapping[str, t.Any], client: Sparkflows, execution: int)
                 away = "The server was not there for the last %d of the %d seconds that wait_timeout allows." % (
                     time.monotonic() - away_since, params["wait_timeout"],
                 )  # fmt: skip
-                raise ClientError("Execution %d of the workflow was started, but cannot be followed. %s %s" % (execution, away, error)) from None
+                raise Problem("Execution %d of the workflow was started, but cannot be followed. %s %s" % (execution, away, error)) from None
             pause = error.pause
         if status == "COMPLETED":
             return status
@@ -245,22 +246,22 @@ def await_end(params: t.Mapping[str, t.Any], client: Sparkflows, execution: int)
 def _kill(client: Sparkflows, execution: int) -> str:
     try:
         client.value("POST", "/api/v1/workflow-execution/%d/kill" % execution)
-    except ClientError as error:
+    except Problem as error:
         return " It could not be told to end: %s" % error
     return " It was told to end."
 
 
-def _with_log(message: str, client: Sparkflows, execution: int, status: str) -> ClientError:
+def _with_log(message: str, client: Sparkflows, execution: int, status: str) -> Problem:
     try:
         text = str(client.value("GET", "/api/v1/workflow-executions/%d/logs/view" % execution, empty_allowed=True, judged=False) or "")
-    except ClientError:
+    except Problem:
         text = ""
     lines = [one_line(line)[:_LOG_WIDTH] for line in client.scrubbed(text).splitlines()]
     hints = [hint for mark, hint in _HINTS.items() if any(mark in line for line in lines)]
     lines = lines[-_LOG_LINES:]
     if lines:
         message += "\nThe end of its log:\n" + "\n".join("  " + line for line in lines)
-    return ClientError("\n".join([message] + hints), status=status, log=lines)
+    return Problem("\n".join([message] + hints), status=status, log=lines)
 
 
 class Results(t.NamedTuple):

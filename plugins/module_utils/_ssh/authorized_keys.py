@@ -16,7 +16,7 @@ import ipaddress
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import fingerprint, parse_public_key
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.user_files import UserFile
 

@@ -12,6 +12,7 @@ import hashlib
 import struct
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import WIRE_TYPES, Damaged, Reader, field, wire_type
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._base import lacks
 
@@ -35,12 +36,19 @@ _WITH_TAG = "chacha20"
 _MOST_ROUNDS = 2000
 
 
-class WrongPassphrase(Exception):
+class WrongPassphrase(Problem):
     """What comes out is no key: another passphrase, or an encrypted part that was changed."""
 
+    def __init__(self) -> None:
+        super().__init__("A private key does not open with the passphrase that is given. Correct passphrase.")
 
-class UnknownCipher(Exception):
-    """An encryption that is not opened here; its name is the argument."""
+
+class UnknownCipher(Problem):
+    """An encryption that is not opened here; ``name`` says which."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("A private key is encrypted with %s, which cannot be opened here." % name)
+        self.name = name
 
 
 class Container(t.NamedTuple):

@@ -12,7 +12,7 @@ import base64
 import time
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import key_cipher
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_cipher import Container, Encryption, UnknownCipher, WrongPassphrase
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_text import Block, Finding, armoured, read_text
@@ -169,7 +169,7 @@ def _look_inside(block: Block, what: str, policy: Policy, passphrase: t.Optional
     except UnknownCipher as unknown:
         report.find(
             "format_unknown",
-            "%s is encrypted with %s, which cannot be opened here. Encrypt a copy of it anew with: ssh-keygen -p -f FILE" % (what, unknown),
+            "%s is encrypted with %s, which cannot be opened here. Encrypt a copy of it anew with: ssh-keygen -p -f FILE" % (what, unknown.name),
         )
 
 

@@ -22,7 +22,7 @@ import time
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_text import Finding
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.keys import Report
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import fingerprint, parse_public_key, public_line, wire_type

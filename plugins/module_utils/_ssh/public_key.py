@@ -18,6 +18,8 @@ import re
 import struct
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+
 # Type names on the wire → (our name, number of fields of the public half behind the name, of the private half).
 WIRE_TYPES = {
     "ssh-ed25519": ("ed25519", 1, 2),
@@ -35,8 +37,11 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 _WORDS = re.compile(r"[ \t]+")
 
 
-class Damaged(Exception):
+class Damaged(Problem):
     """Bytes that end too early or say what cannot be."""
+
+    def __init__(self) -> None:
+        super().__init__("A key of SSH ends too early or says what cannot be. Copy the whole of it.")
 
 
 class Reader:

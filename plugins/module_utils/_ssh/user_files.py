@@ -21,7 +21,7 @@ import stat
 import time
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 _PATIENCE = 30.0
 

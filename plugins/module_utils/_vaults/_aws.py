@@ -13,7 +13,7 @@ import os
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._base import Denied, Login, Missing, Params, Vault, check_url, lacks, pick_field
 
 # A version id of Secrets Manager has 32 to 64 characters (API reference of GetSecretValue); staging labels in use are shorter.

@@ -13,7 +13,7 @@ import re
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._base import Denied, Login, Missing, Params, Vault, check_url, lacks, pick_field
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._secrets import Secrets
 

@@ -17,7 +17,7 @@ import sys
 import typing as t
 import urllib.parse
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._secrets import Secrets
 
 #: The options that no message may show.

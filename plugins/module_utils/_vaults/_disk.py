@@ -14,7 +14,7 @@ import re
 import stat
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._base import Denied, Missing, Params, Unfit, Vault, here
 
 #: No private key is near as long; what is longer is not read to its end.

@@ -14,7 +14,7 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 #: Where the libraries of the vaults find credentials by themselves.
 ENVIRONMENT = {

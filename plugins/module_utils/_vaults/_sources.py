@@ -12,7 +12,7 @@ import queue
 import threading
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._aws import ParameterStore, SecretsManager
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._azure import AzureKeyVault
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._base import Denied, Missing, Params, Unfit, Vault

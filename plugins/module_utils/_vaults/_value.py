@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._base import Vault, pick_field
 
 

@@ -70,6 +70,28 @@ def test_a_circle_of_imports(tmp_path: Path) -> None:
     assert found == ["plugins/module_utils/_b.py: imports itself by way of module_utils._c"]
 
 
+ROOT = "class Problem(Exception):\n    pass\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("class Refused(Problem):\n    pass\n", []),
+        ("class Gone(_errors.Problem, OSError):\n    pass\n", []),
+        ("class Signal:\n    pass\n", []),
+        ("class _Inside(Exception):\n    pass\n", []),
+        ("class Refused(Exception):\n    pass\n", ["Refused"]),
+        ("class Refused(OSError):\n    pass\n\n\nclass Denied(Refused):\n    pass\n", ["Refused", "Denied"]),
+        ("class Problem(Exception):\n    pass\n", ["Problem"]),
+    ],
+)
+def test_the_root_of_errors(tmp_path: Path, text: str, found: list[str]) -> None:
+    files = {"plugins/module_utils/_errors.py": ROOT, "plugins/module_utils/_ssh/_key.py": text}
+    sentences = list(house.errors_have_one_root(write(tmp_path, files)))
+    assert [sentence.split(": ")[2].partition(" ")[0] for sentence in sentences] == found
+    assert all(sentence.startswith("plugins/module_utils/_ssh/_key.py: line ") for sentence in sentences)
+
+
 @pytest.mark.parametrize(
     ("name", "lines", "said"),
     [

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import session as _aws
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, aws_argument_spec, merged_tags, tag_dict, tag_list
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from tests.unit.plugins.aws.cloud import ACCOUNT, REGION, SECRET, SESSION, validated
 
 IDENTITY = (
@@ -64,7 +64,7 @@ def test_a_profile(sts, clean_environment, tmp_path):
     (tmp_path / "no-credentials").write_text("[images]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = s\n")
     make(aws_endpoint_url=sts.url, aws_profile="images").check_account()
     assert signed_by(sts.requests[0]) == "AKIAPROFILE"
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         make(aws_profile="other")
     assert str(caught.value) == "The AWS profile 'other' does not exist where the module runs. Check aws_profile, AWS_PROFILE and ~/.aws/config."
 
@@ -84,7 +84,7 @@ def test_endpoints(clean_environment):
 
 
 def test_no_credentials(clean_environment):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         make().check_account()
     assert str(caught.value) == (
         "There are no complete AWS credentials for sts:GetCallerIdentity. Give aws_access_key_id, aws_secret_access_key and aws_session_token, or"
@@ -96,7 +96,7 @@ def test_nobody_answers(clean_environment):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = "http://127.0.0.1:%d" % free.getsockname()[1]
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         make(aws_endpoint_url=url, **keys()).check_account()
     assert str(caught.value) == (
         'sts:GetCallerIdentity got no answer in eu-central-1: Could not connect to the endpoint URL: "%s/". Check the network, aws_region and the endpoint.'
@@ -107,7 +107,7 @@ def test_nobody_answers(clean_environment):
 @pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException", "RequestExpired"])
 def test_an_expired_token_and_no_secret_in_the_answer(clean_environment, http_server, code):
     http_server.route("POST", "/", (400, {"__type": code, "message": "%s has expired" % SESSION}, {"Content-Type": "application/x-amz-json-1.1"}))
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         make(aws_endpoint_url=http_server.url, **keys(aws_session_token=SESSION)).call("ecr", "describe_repositories")
     assert str(caught.value) == (
         "AWS refuses ecr:DescribeRepositories in eu-central-1: the session token has expired (%s). Log in anew and check aws_access_key_id,"
@@ -119,21 +119,21 @@ def test_an_expired_token_and_no_secret_in_the_answer(clean_environment, http_se
 def test_a_secret_that_the_server_repeats_is_masked(clean_environment, http_server):
     answer = {"__type": "ValidationException", "message": "%s %s is wrong" % (SECRET, SESSION)}
     http_server.route("POST", "/", (400, answer, {"Content-Type": "application/x-amz-json-1.1"}))
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         make(aws_endpoint_url=http_server.url, **keys(aws_session_token=SESSION)).call("ecr", "describe_repositories")
     assert str(caught.value) == "AWS refuses ecr:DescribeRepositories in eu-central-1 (ValidationException). It says: *** *** is wrong."
 
 
 def test_an_endpoint_that_is_not_aws(clean_environment, http_server):
     http_server.route("POST", "/", (200, b"<html>", {"Content-Type": "text/html"}))
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         make(aws_endpoint_url=http_server.url, **keys()).call("ecr", "describe_repositories")["repositories"]
     assert str(caught.value) == "ecr:DescribeRepositories was answered without repositories, as AWS does not. Check the endpoint."
 
 
 def test_without_boto3(clean_environment, monkeypatch):
     monkeypatch.setattr(_aws, "HAS_BOTO3", False)
-    with pytest.raises(ClientError, match=r"^Failed to import the required Python library \(boto3\) on "):
+    with pytest.raises(Problem, match=r"^Failed to import the required Python library \(boto3\) on "):
         make(**keys())
 
 
@@ -148,6 +148,6 @@ def test_tags():
 def test_a_page_that_is_no_answer_of_aws(sts):
     """botocore's own error for it is of none of its kinds of errors."""
     sts.route("POST", "/", (200, b"<!doctype html><html>", {"Content-Type": "text/html"}))
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         make(aws_endpoint_url=sts.url, **keys()).check_account()
     assert str(caught.value).startswith("sts:GetCallerIdentity failed in eu-central-1: Unable to parse response")

@@ -19,7 +19,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import ecr a
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import docker
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.docker import Docker
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.modules import ecr_image
 from tests.unit.plugins.aws.cloud import ACCOUNT, SECRET, SESSION, Cloud, options, validated, writes
 
@@ -115,7 +115,7 @@ def test_twelve_steps_with_a_built_image(ecr, images, cloud_with_registry):
     assert second["previous_digest"] == first["digest"] != second["digest"]
     assert (second["repository"]["scan_on_push"], second["repository"]["lifecycle_policy"], second["repository"]["tags"]) == (False, {}, {"team": "data"})
 
-    with pytest.raises(ClientError, match=r"^The repository .* still holds images, so it was not deleted\. Delete them, or give force=true"):
+    with pytest.raises(Problem, match=r"^The repository .* still holds images, so it was not deleted\. Delete them, or give force=true"):
         ecr(check=True, state="absent")
     ecr.twice(state="absent", force=True)
 
@@ -174,7 +174,7 @@ def test_immutable_tags(ecr, images):
         ecr.name, first["digest"]
     )  # fmt: skip
     for check in (True, False):
-        with pytest.raises(ClientError, match=sentence):
+        with pytest.raises(Problem, match=sentence):
             ecr(check=check, tag="1.0", context=context)
         assert not writes(ecr.aws)
     assert ecr.twice(tag="1.1", context=context, immutable_tags=True)["pushed"]
@@ -183,7 +183,7 @@ def test_immutable_tags(ecr, images):
 
 def test_encryption_cannot_change(ecr):
     ecr.twice(encryption="aes256")
-    with pytest.raises(ClientError, match=r"has encryption=aes256, which ECR cannot change to kms\. Delete the repository, or give what it has\.$"):
+    with pytest.raises(Problem, match=r"has encryption=aes256, which ECR cannot change to kms\. Delete the repository, or give what it has\.$"):
         ecr(check=True, encryption="kms")
     ecr(state="absent")
     ecr.twice(encryption="kms", kms_key="arn:aws:kms:eu-central-1:%s:key/0a1b2c3d" % ACCOUNT)
@@ -206,7 +206,7 @@ def test_the_registry_goes_away_in_the_middle_of_a_push(ecr, images, cloud_with_
     first = ecr(tag="1", context=context)
     images.context("two")
     cloud_with_registry.break_at = "/manifests/"
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         ecr(tag="1", context=context)
     assert re.match(r"^%s/%s:context-\w{64} could not be pushed\. docker says: .* Layers that arrived are kept, so run again\.$" % (
         cloud_with_registry.host, ecr.name), str(caught.value).replace("\n", " "))  # fmt: skip
@@ -219,26 +219,26 @@ def test_the_registry_goes_away_in_the_middle_of_a_push(ecr, images, cloud_with_
 def test_a_push_that_hangs_is_stopped(ecr, images, cloud_with_registry):
     """docker tries again and again when the registry goes away during a layer."""
     cloud_with_registry.break_at = "/blobs/uploads/"
-    with pytest.raises(ClientError, match=r"^'docker push' did not end within 3 seconds and was stopped\. Check the network"):
+    with pytest.raises(Problem, match=r"^'docker push' did not end within 3 seconds and was stopped\. Check the network"):
         ecr(tag="1", context=str(images.context("one")), push_timeout=3)
 
 
 def test_a_registry_that_does_not_take_the_login(ecr, images, cloud_with_registry, monkeypatch):
     monkeypatch.setattr(_ecr.Repository, "password", lambda self: "CANARY-stale-password")
-    with pytest.raises(ClientError, match=r"^docker cannot log in to %s\. It says: " % cloud_with_registry.host) as caught:
+    with pytest.raises(Problem, match=r"^docker cannot log in to %s\. It says: " % cloud_with_registry.host) as caught:
         ecr(tag="1", context=str(images.context("one")))
     assert "CANARY" not in str(caught.value)
 
 
 def test_ecr_has_another_image_than_was_pushed(ecr, images, monkeypatch):
     monkeypatch.setattr(_ecr.Docker, "push", lambda self, reference, password: "sha256:" + 64 * "0")
-    with pytest.raises(ClientError, match=r"^The image was pushed to %s:context-\w+ as sha256:0{64}, but ECR has nothing under this tag\." % ecr.name):
+    with pytest.raises(Problem, match=r"^The image was pushed to %s:context-\w+ as sha256:0{64}, but ECR has nothing under this tag\." % ecr.name):
         ecr(tag="1", context=str(images.context("one")))
 
 
 def test_an_expired_session(ecr, cloud_with_registry):
     cloud_with_registry.refuse["DescribeRepositories"] = "ExpiredTokenException"
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         ecr()
     assert str(caught.value) == (
         "AWS refuses ecr:DescribeRepositories in eu-central-1: the session token has expired (ExpiredTokenException). Log in anew and check"
@@ -296,7 +296,7 @@ def test_the_login_leaves_no_trace(ecr, images, tmp_path, monkeypatch):
     ],
 )  # fmt: skip
 def test_bad_input(ecr, cloud_with_registry, given, sentence):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         ecr(**given)
     assert str(caught.value) == sentence
     assert cloud_with_registry.requests == []
@@ -304,7 +304,7 @@ def test_bad_input(ecr, cloud_with_registry, given, sentence):
 
 def test_an_image_that_is_not_there(ecr, images):
     reference = images.prefix + "/nothing:1"
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         ecr(tag="1", image=reference)
     assert str(caught.value) == "The docker engine has no image %s. Build or pull it first, or give context to have it built." % reference
     assert not writes(ecr.aws)
@@ -313,13 +313,13 @@ def test_an_image_that_is_not_there(ecr, images):
 def test_a_build_that_fails(ecr, images):
     context = images.context("one")
     (context / "Dockerfile").write_text("FROM scratch\nCOPY nothing /\n")
-    with pytest.raises(ClientError, match=r"^The image could not be built from %s\. The end of what docker says:\n" % context):
+    with pytest.raises(Problem, match=r"^The image could not be built from %s\. The end of what docker says:\n" % context):
         ecr(tag="1", context=str(context))
 
 
 def test_no_engine(ecr, monkeypatch):
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:1")
-    with pytest.raises(ClientError, match=r"^The docker engine cannot be reached where the module runs\. Start it, or check DOCKER_HOST"):
+    with pytest.raises(Problem, match=r"^The docker engine cannot be reached where the module runs\. Start it, or check DOCKER_HOST"):
         ecr(tag="1", image="scratchpad")
 
 

@@ -23,7 +23,7 @@ from botocore.stub import Stubber
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import endpoint as _endpoint
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import sagemaker as _sagemaker
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import Registry, tracking_client
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.artifacts import FolderSource
 from ansible_collections.sparkflows.mlops.plugins.modules import sagemaker_endpoint
@@ -252,7 +252,7 @@ def test_a_registered_model(sagemaker, mlflow_server):
     assert second["model_version"] == 2
     mlflow_server.call("POST", "mlflow/model-versions/transition-stage", {"name": "sagemaker", "version": "1", "stage": "Production"})
     assert sagemaker.twice(**dict(given, model_uri="models:/sagemaker/Production"))["endpoint"]["model_name"] == first["endpoint"]["model_name"]
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         sagemaker(**dict(given, model_uri="models:/sagemaker/Staging"))
     assert str(caught.value) == (
         "There is no models:/sagemaker/Staging on the tracking server at %s. Versions of 'sagemaker' are: 1 (Production), 2 (None)." % mlflow_server.url
@@ -290,7 +290,7 @@ def test_a_registered_model_costs_three_requests_when_unchanged(sagemaker, http_
 
 def test_a_registered_model_that_arrives_in_part(sagemaker, http_server):
     given = artifacts(http_server, {"path": "weights", "is_dir": False, "file_size": 1000}, b"123")
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         sagemaker(**given)
     assert str(caught.value) == "weights of models:/churn/1 arrived with 3 bytes instead of 1000. Run again."
     assert writes(sagemaker.aws) == []
@@ -298,7 +298,7 @@ def test_a_registered_model_that_arrives_in_part(sagemaker, http_server):
 
 def test_a_list_of_files_that_leads_elsewhere(sagemaker, http_server):
     given = artifacts(http_server, {"path": "code/..", "is_dir": False, "file_size": 3}, b"123")
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         sagemaker(**given)
     assert str(caught.value) == "The list of the model's files has an entry '..', which is no plain name."
 
@@ -316,7 +316,7 @@ def test_an_endpoint_that_never_comes_up(sagemaker, monkeypatch):
         endpoints()[name].failure_reason = "The primary container did not pass the ping health check"
 
     monkeypatch.setattr(_sagemaker.SageMaker, "create_endpoint", failing)
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         sagemaker()
     config = [call for call in sagemaker.aws.calls if "config" in call]
     assert config[-1] == "sagemaker:delete_endpoint_config"
@@ -328,7 +328,7 @@ def test_an_endpoint_that_never_comes_up(sagemaker, monkeypatch):
     )
     assert names(sagemaker) == {"configs": [], "models": [], "endpoints": []}
 
-    with pytest.raises(ClientError, match=r"It was left so, as rollback=false says\.$"):
+    with pytest.raises(Problem, match=r"It was left so, as rollback=false says\.$"):
         sagemaker(rollback=False)
     # The next run replaces it.
     monkeypatch.undo()
@@ -391,7 +391,7 @@ class Script:
         return self.then("delete_endpoint_config", {}, EndpointConfigName=self.config).then("delete_model", {}, ModelName=self.model)
 
     def fails(self, **given: t.Any) -> str:
-        with pytest.raises(ClientError) as caught:
+        with pytest.raises(Problem) as caught:
             self.runner(**given)
         self.stubber.assert_no_pending_responses()
         return str(caught.value)
@@ -454,7 +454,7 @@ def test_an_update_that_takes_too_long(script):
     script.until_update().update(script.config)
     for dummy in range(500):
         script.endpoint("Updating", "churn-old")
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         script.runner(wait_timeout=1)
     assert str(caught.value) == (
         "The endpoint churn is still Updating after 1 seconds of changing over to %s. SageMaker takes no other order meanwhile, so nothing was rolled back."
@@ -551,7 +551,7 @@ def test_without_waiting_the_same_order_is_not_given_twice(sagemaker):
 )
 def test_refusals(sagemaker, cloud, target, code, sentence):
     cloud.refuse[target] = code
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         sagemaker()
     words = {
         "DescribeEndpoint": (CREDENTIALS,),
@@ -562,7 +562,7 @@ def test_refusals(sagemaker, cloud, target, code, sentence):
 
 
 def test_the_credentials_of_another_account(sagemaker):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         sagemaker(aws_account_id="210987654321")
     assert str(caught.value) == (
         "The credentials belong to the account 123456789012, but aws_account_id is 210987654321. Check aws_access_key_id, aws_secret_access_key and"
@@ -593,7 +593,7 @@ def test_the_credentials_of_another_account(sagemaker):
 )  # fmt: skip
 def test_bad_input(sagemaker, cloud, given, sentence):
     cloud.requests.clear()
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         sagemaker(**given)
     assert str(caught.value) == sentence
     assert cloud.requests == []
@@ -605,11 +605,11 @@ def test_models_that_are_none(sagemaker, tmp_path):
         (str(sagemaker.folder / "MLmodel"), "artifact is %s, which is no readable gzipped tar (not a gzip file). Give a folder to have it packed."),
         ("s3://example-models/none", "artifact is %s, but there is no such object. Check its name, and that the credentials may list the bucket."),
     ):
-        with pytest.raises(ClientError) as caught:
+        with pytest.raises(Problem) as caught:
             sagemaker(artifact=artifact)
         assert str(caught.value) == sentence % artifact
     (sagemaker.folder / "link").symlink_to("/etc/passwd")
-    with pytest.raises(ClientError, match=r"link is neither a file nor a folder, so it cannot be packed with the model\. Replace it by what it stands for\.$"):
+    with pytest.raises(Problem, match=r"link is neither a file nor a folder, so it cannot be packed with the model\. Replace it by what it stands for\.$"):
         sagemaker()
     assert not writes(sagemaker.aws)
 

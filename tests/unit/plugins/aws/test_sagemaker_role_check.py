@@ -14,7 +14,7 @@ from botocore.stub import Stubber
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import role as _sagemaker_role
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.modules import sagemaker_role_check
 from tests.unit.plugins.aws.cloud import ACCOUNT, SECRET, SESSION, Cloud, options, validated, writes
 
@@ -74,7 +74,7 @@ def test_a_role_that_has_all_it_needs(checker):
 
 def test_each_missing_permission_has_a_sentence(checker):
     checker.role(dict(TRUST, Principal={"Service": "ec2.amazonaws.com"}), S3, LOGS, LOGIN)
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         checker()
     lacks = "serving may not do %%s on %s, which it needs to pull the image from mlops/scoring." % REPOSITORY
     assert str(caught.value) == " ".join([
@@ -129,7 +129,7 @@ def test_what_else_an_endpoint_may_need(checker):
     ],
 )
 def test_bad_input(checker, given, sentence):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         checker(**given)
     assert str(caught.value) == sentence
 
@@ -137,7 +137,7 @@ def test_bad_input(checker, given, sentence):
 def test_where_simulation_is_not_possible_the_policies_are_read(checker):
     checker.role(TRUST, *ALL)
     assert checker(method="auto")["method"] == "documents"
-    with pytest.raises(ClientError):
+    with pytest.raises(Problem):
         checker(method="simulation")
 
 

@@ -14,9 +14,9 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import score as _sagemaker_score
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import scoring as _scoring
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.score import Endpoint
 from ansible_collections.sparkflows.mlops.plugins.modules import sagemaker_score
 from tests.unit.plugins.aws.cloud import options, validated
@@ -65,7 +65,7 @@ def test_the_form_of_mlflow_2_and_a_variant(clean_environment):
 
 
 def test_a_wrong_prediction(clean_environment):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         Scored(expected=[3, 8]).answers(b"[3.0, 7.0]").run()
     assert str(caught.value) == (
         "The model at the endpoint churn in eu-central-1 did not answer what was expected: row 2 is 7.0, expected 8 within a relative tolerance of 1e-06."
@@ -74,7 +74,7 @@ def test_a_wrong_prediction(clean_environment):
 
 
 def test_no_json(clean_environment):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         Scored().answers(b"<html>").run()
     assert str(caught.value) == "The endpoint churn in eu-central-1 did not answer with JSON. Is the image one that serves MLflow models?"
 
@@ -104,6 +104,6 @@ def test_what_may_pass_is_asked_again(clean_environment):
     ],
 )
 def test_what_is_refused_is_not_asked_again(clean_environment, code, message, sentence):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         Scored(retries=2, delay=0).refuses(code, message).run()
     assert str(caught.value) == sentence

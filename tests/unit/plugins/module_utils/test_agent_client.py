@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import agent as _agent
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.agent import Deployments, agent_client, run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def test_what_check_mode_returns(memory_agent):
 
 def test_a_failed_deployment_shows_its_log_and_is_tried_again(memory_agent):
     memory_agent.script = ["starting", "failed"]
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         apply(memory_agent)
     assert str(caught.value) == "Deployment 'churn' failed. The agent does not say why.\nThe end of its log:\n  loading\n  boom"
     assert caught.value.result["deployment"]["state"] == "failed"
@@ -91,17 +91,17 @@ def test_a_failed_deployment_shows_its_log_and_is_tried_again(memory_agent):
 def test_the_log_in_the_answer_is_preferred(memory_agent):
     apply(memory_agent)
     memory_agent.deployments["churn"].update(state="unhealthy", message="No answer", log=["a", "b"])
-    with pytest.raises(ClientError, match="is not ready after 0 seconds: its state is 'unhealthy'. No answer. Raise wait_timeout"):
+    with pytest.raises(Problem, match="is not ready after 0 seconds: its state is 'unhealthy'. No answer. Raise wait_timeout"):
         apply(memory_agent, wait_timeout=0)
     memory_agent.script = ["failed"]
     memory_agent.deployments["churn"].update(state="starting")
-    with pytest.raises(ClientError, match="failed. No answer.\nThe end of its log:\n  a\n  b$"):
+    with pytest.raises(Problem, match="failed. No answer.\nThe end of its log:\n  a\n  b$"):
         apply(memory_agent)
 
 
 def test_not_ready_in_time(memory_agent):
     memory_agent.script = ["starting"]
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         apply(memory_agent, wait_timeout=0.1)
     assert "Deployment 'churn' is not ready after 0.1 seconds: its state is 'starting'." in str(caught.value)
     assert apply(memory_agent, wait=False)["deployment"]["state"] == "starting"
@@ -109,7 +109,7 @@ def test_not_ready_in_time(memory_agent):
 
 def test_removed_while_waiting(memory_agent):
     memory_agent.script = ["removed"]
-    with pytest.raises(ClientError, match="was removed by somebody else"):
+    with pytest.raises(Problem, match="was removed by somebody else"):
         apply(memory_agent)
 
 
@@ -129,7 +129,7 @@ def test_an_agent_that_restarts_is_waited_for(memory_agent):
     memory_agent.script = ["starting"]
     tries.clear()
     memory_agent.server.route("GET", "/api/v1/deployments/*", lambda request: (503, b"") if tries else (tries.append(1), answer(request))[1])
-    with pytest.raises(ClientError, match="was not seen ready within 0.2 seconds. The MLOps agent at .* answered 503"):
+    with pytest.raises(Problem, match="was not seen ready within 0.2 seconds. The MLOps agent at .* answered 503"):
         apply(memory_agent, wait_timeout=0.2)
 
 
@@ -139,7 +139,7 @@ def test_a_deployment_that_is_still_being_removed(memory_agent):
     predicted = apply(memory_agent, True)
     assert (predicted["changed"], predicted["diff"]["before"]) == (True, {})
     assert apply(memory_agent, True, state="absent")["changed"] is False
-    with pytest.raises(ClientError, match="is not removed after 0.1 seconds: its state is 'stopping'"):
+    with pytest.raises(Problem, match="is not removed after 0.1 seconds: its state is 'stopping'"):
         apply(memory_agent, wait_timeout=0.1)
 
 
@@ -173,7 +173,7 @@ def test_a_stage_is_followed_when_asked_for(memory_agent):
 
 
 def test_the_agents_refusal_is_passed_on(memory_agent):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         apply(memory_agent, port=8086)
     assert str(caught.value) == (
         "The MLOps agent at %s answered 409 to PUT /api/v1/deployments/churn. It says: Port 8086 belongs to this agent." % memory_agent.url
@@ -181,7 +181,7 @@ def test_the_agents_refusal_is_passed_on(memory_agent):
 
 
 def test_a_wrong_token(memory_agent):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         apply(memory_agent, agent_token="CANARY-another-token")
     assert "does not accept the credentials (401 to GET /api/v1/deployments/churn). Check agent_token." in str(caught.value)
     assert "CANARY" not in str(caught.value)
@@ -190,7 +190,7 @@ def test_a_wrong_token(memory_agent):
 @pytest.mark.parametrize("answer", [404, [], b"<html>"])
 def test_a_server_that_is_no_agent(http_server, memory_agent, answer):
     http_server.route("GET", "/api/v1/deployments/*", answer)
-    with pytest.raises(ClientError, match="does not know the MLOps agent's interface|something that is not JSON"):
+    with pytest.raises(Problem, match="does not know the MLOps agent's interface|something that is not JSON"):
         apply(memory_agent)
 
 
@@ -215,7 +215,7 @@ def test_a_server_that_is_no_agent(http_server, memory_agent, answer):
 )
 def test_bad_input_is_found_before_anything_is_asked(memory_agent, given, words):
     for check_mode in (True, False):
-        with pytest.raises(ClientError) as caught:
+        with pytest.raises(Problem) as caught:
             apply(memory_agent, check_mode, **given)
         assert words in str(caught.value)
     assert memory_agent.server.count() == 0

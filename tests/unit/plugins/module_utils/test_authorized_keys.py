@@ -13,9 +13,9 @@ import subprocess
 import threading
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import authorized_keys
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import user_files
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 ONE = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"
 TWO = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC"

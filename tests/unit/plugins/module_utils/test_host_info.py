@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host import reading as host_info
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 NOTHING = {
     "jdk_home": None, "python": None, "venv": None, "lock": None, "units": [], "ports": [], "files": [], "users": [], "groups": [], "paths": [], "commands": [],

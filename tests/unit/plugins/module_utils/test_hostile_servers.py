@@ -20,10 +20,10 @@ import urllib.parse
 import pytest
 from ansible.module_utils import urls
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _http
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import sources as _sources
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import decoded, parsed, retry_after, scrubbed, server_words, shown_location
 from ansible_collections.sparkflows.mlops.plugins.module_utils._download import TooLarge, download, followed
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, HttpError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip.requirements import Pin
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host.url_answers import url_answers

@@ -15,7 +15,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, ClientError, HttpError, check_base_url
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, HttpError, check_base_url
 
 TOKEN = "CANARY-token-0123456789"
 
@@ -224,7 +225,7 @@ def test_a_bad_ca_path(tmp_path, content, expected):
     path = tmp_path / "ca.pem"
     if content:
         path.write_text(content)
-    with pytest.raises(ClientError, match="ca_path is .*which ") as caught:
+    with pytest.raises(Problem, match="ca_path is .*which ") as caught:
         client("https://127.0.0.1", ca_path=str(path))
     assert expected in str(caught.value)
 
@@ -234,12 +235,12 @@ def test_a_bad_ca_path(tmp_path, content, expected):
     ["", "localhost:5000", "ftp://host/", "http://", "http://a b", "http://host:port", "http://host:99999", "http://host/?x=1", "http://host/#x", "http://h\n"],
 )
 def test_addresses_that_are_none(url):
-    with pytest.raises(ClientError, match="test_url"):
+    with pytest.raises(Problem, match="test_url"):
         check_base_url(url, "test_url")
 
 
 def test_an_address_with_login_data_is_not_repeated():
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         check_base_url("http://me:CANARY@host", "test_url")
     assert "login data" in str(caught.value) and "CANARY" not in str(caught.value)
 
@@ -251,12 +252,12 @@ def test_a_login_goes_before_a_token(http_server):
 
 
 def test_no_time_to_answer():
-    with pytest.raises(ClientError, match="timeout is 0"):
+    with pytest.raises(Problem, match="timeout is 0"):
         client("http://127.0.0.1", timeout=0)
 
 
 @pytest.mark.parametrize("token", ["two words", "line\nbreak", "pässword"])
 def test_a_token_that_no_header_can_carry(token):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         client("http://127.0.0.1", token=token)
     assert "test_token" in str(caught.value) and token not in str(caught.value)

@@ -8,8 +8,9 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import registry as _mlflow
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import HttpError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import Registry, join_artifact_uri, run, tracking_client
 
 TOKEN = "CANARY-token-0123456789"
@@ -34,7 +35,7 @@ def refused(url, name, check_mode=False, **given):
     """The sentence of a refusal, which reads the same in check mode."""
     sentences = []
     for mode in (True, False):
-        with pytest.raises(ClientError) as caught:
+        with pytest.raises(Problem) as caught:
             apply(url, name, mode, **given)
         sentences.append(str(caught.value))
     assert sentences[0] == sentences[1]
@@ -246,10 +247,10 @@ def test_waits_until_a_version_is_registered(http_server, monkeypatch):
     assert states == []
     states += ["FAILED_REGISTRATION"]
     http_server.route("GET", "/api/2.0/mlflow/model-versions/get", {"model_version": raw_version(1, "FAILED_REGISTRATION", status_message="disk full")})
-    with pytest.raises(ClientError, match=r"could not be registered \(FAILED_REGISTRATION\). disk full\."):
+    with pytest.raises(Problem, match=r"could not be registered \(FAILED_REGISTRATION\). disk full\."):
         apply(http_server.url, "m", source="s3://b/1")
     monkeypatch.setattr(_mlflow, "READY_TIMEOUT", -1)
-    with pytest.raises(ClientError, match="still not registered"):
+    with pytest.raises(Problem, match="still not registered"):
         apply(http_server.url, "m", source="s3://b/1")
 
 

@@ -10,8 +10,8 @@ import random
 from pathlib import Path
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import properties
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 FILE = """\
 # The site's own settings

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import requirements
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 HASH = "--hash=sha256:" + "a" * 64
 OTHER = "--hash=sha256:" + "b" * 64

@@ -9,9 +9,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import models as scorer_models
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 
 
 @pytest.mark.parametrize("model, given, words", [
@@ -29,7 +28,7 @@ def test_errors_name_what_was_declared(sparkflows_double: t.Any, tmp_path: Path,
         "directory": str(tmp_path), "model_file_type": "zip", "model_max_mb": 10, "model_ignore_metadata": [], **given,
     }  # fmt: skip
     wanted = {**dict.fromkeys((*scorer_models.SOURCES, "sha256", "root")), **model}
-    with pytest.raises((ClientError, Problem)) as caught:
+    with pytest.raises((Problem, Problem)) as caught:
         scorer_models.fetch(params, "churn", wanted, False)
     text = str(caught.value)
     assert text.startswith("The model of the scorer churn cannot be had: ") and words in text

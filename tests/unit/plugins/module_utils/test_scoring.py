@@ -9,7 +9,7 @@ import json
 import math
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.scoring import (
     check_params,
     json_safe,
@@ -119,7 +119,7 @@ def test_answers_of_both_versions():
     ],
 )
 def test_bad_input(given, words):
-    with pytest.raises(ClientError, match=words):
+    with pytest.raises(Problem, match=words):
         check_params(parameters(**given))
 
 
@@ -141,7 +141,7 @@ def test_a_real_model(served_model, rows, expected):
 
 
 def test_a_real_model_that_predicts_something_else(served_model):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         score(url=served_model.url + "/invocations", expected=[3, 8], **SPLIT)
     assert str(caught.value) == (
         "The model at %s did not answer what was expected: row 2 is 7.5, expected 8 within a relative tolerance of 1e-06." % served_model.url
@@ -150,14 +150,14 @@ def test_a_real_model_that_predicts_something_else(served_model):
 
 
 def test_a_real_model_asked_in_the_wrong_form(served_model):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         score(url=served_model.url, mlflow_version="2", **SPLIT)
     text = str(caught.value)
     assert "in the form of MLflow 2; check mlflow_version" in text and "Traceback" not in text
 
 
 def test_rows_that_a_real_model_cannot_take(served_model):
-    with pytest.raises(ClientError, match="answered 400 to POST /invocations. It says: .*unexpected error while evaluating the model"):
+    with pytest.raises(Problem, match="answered 400 to POST /invocations. It says: .*unexpected error while evaluating the model"):
         score(url=served_model.url, columns=["a", "b"], data=[[1, "x"]])
 
 
@@ -178,7 +178,7 @@ def test_a_model_that_is_still_loading(http_server):
 @pytest.mark.parametrize("answer, tries", [((503, b""), 2), ((400, b""), 1)])
 def test_only_what_may_pass_is_asked_again(http_server, answer, tries):
     http_server.route("POST", "/invocations", answer)
-    with pytest.raises(ClientError, match="The model at"):
+    with pytest.raises(Problem, match="The model at"):
         score(url=http_server.url, mlflow_version="1", retries=1, csv="a\n3\n")
     assert http_server.count() == tries
 
@@ -186,6 +186,6 @@ def test_only_what_may_pass_is_asked_again(http_server, answer, tries):
 @pytest.mark.parametrize("answer", [404, b"ok"])
 def test_a_server_that_is_no_served_model(http_server, answer):
     http_server.route("GET", "/version", answer)
-    with pytest.raises(ClientError, match="does not tell its MLflow version at /version.*Check url"):
+    with pytest.raises(Problem, match="does not tell its MLflow version at /version.*Check url"):
         score(url=http_server.url, csv="a\n3\n")
     assert http_server.writes == 0

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import requirements
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import sources
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 
 OPTIONS = {"index_url": None, "extra_index_urls": [], "find_links": [], "offline": False, "ca_bundle": None}
 TAG = "py3-none-manylinux_2_17_%s.manylinux2014_%s" % (os.uname().machine, os.uname().machine)

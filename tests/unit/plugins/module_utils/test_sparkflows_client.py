@@ -11,7 +11,8 @@ import subprocess
 import time
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._http import HttpError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows, login_schemes, timestamp, token_expiry
 
 TOKEN = "CANARY-token-0123456789"
@@ -41,7 +42,7 @@ def by_password(double, **given):
 
 
 def refused(call):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         call()
     assert "CANARY" not in str(caught.value)
     return caught.value

@@ -10,8 +10,8 @@ import os
 import stat
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import config
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.titles import OPTIONS
 
@@ -62,7 +62,7 @@ class Run:
         return self.double.counters()["by_path"]
 
     def refused(self, check_mode=False, **given):
-        with pytest.raises(ClientError) as caught:
+        with pytest.raises(Problem) as caught:
             self(check_mode, **given)
         assert "CANARY" not in str(caught.value) + str(caught.value.result)
         return caught.value

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import info
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 
 TOKEN = "CANARY-token-0123456789"
@@ -25,7 +25,7 @@ def ask(url, token=TOKEN, **given):
 
 
 def refused(*args, **kwargs):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         ask(*args, **kwargs)
     assert "CANARY" not in str(caught.value)
     return str(caught.value)

@@ -21,10 +21,9 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _files as files
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import models
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import repository as models_repository
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 
 DEFAULTS = {
     "sparkflows_username": None, "sparkflows_password": None, "sparkflows_auth": "auto", "oauth_client_id": "sparkflows", "oauth_client_secret": None,
@@ -194,10 +193,10 @@ def test_unknown_models(make, repository, sparkflows_double):
         ),
     ):
         for check in (True, False):
-            with pytest.raises(ClientError) as error:
+            with pytest.raises(Problem) as error:
                 make(check=check, **options)
             assert str(error.value) == "Sparkflows at %s %s" % (url, sentence)
-    with pytest.raises(ClientError) as error:
+    with pytest.raises(Problem) as error:
         make(model_name="fraud")
     assert str(error.value) == "Several models on Sparkflows at %s have the name fraud: their ids are 3 (uuid %s), 4 (uuid %s). Give one as model_id." % (
         url, first["uuid"], second["uuid"],
@@ -224,7 +223,7 @@ def test_shapes_of_metadata(tmp_path, http_server, path, answer, options, outcom
     if isinstance(outcome, dict):
         assert make(check=True, **options)["model"] == outcome
     else:
-        with pytest.raises(ClientError, match=re.escape(outcome)):
+        with pytest.raises(Problem, match=re.escape(outcome)):
             make(check=True, **options)
 
 
@@ -475,7 +474,7 @@ def test_resume_and_restart(tmp_path, raw_server, answers, ranges, content):
 def test_a_connection_that_stays_broken(tmp_path, raw_server):
     server = raw_server(FIRST_HALF, *[rest()[:-5], rest(len(ZIP) - 5)[:-2]])
     make = Make(tmp_path / "churn", server.url, "token")
-    with pytest.raises(ClientError) as error:
+    with pytest.raises(Problem) as error:
         make(model_id=7)
     assert str(error.value) == (
         "The model churn (id 7) broke off after 1 MB of 1 MB, also when tried again (retries is 2). Nothing was changed."
@@ -601,7 +600,7 @@ def test_a_zip_of_many_entries_is_not_unpacked_at_all(make, repository, sparkflo
 
 def test_file_type_that_the_server_does_not_know(make, repository, sparkflows_double):
     repository.add("churn")
-    with pytest.raises(ClientError) as error:
+    with pytest.raises(Problem) as error:
         make(model_id=2, file_type="mojo")
     assert str(error.value) == (
         "The model churn (id 2) cannot be downloaded as 'mojo'. Sparkflows at %s answered 400 to GET /api/v1/mlmodel/outputModel/2/download/mojo."
@@ -634,7 +633,7 @@ def test_file_type_that_the_server_does_not_know(make, repository, sparkflows_do
 def test_faults(make, repository, sparkflows_double, fault, sentence, skip):
     repository.add("churn")
     sparkflows_double.faults(answers=[{"answer": fault, "times": None, "path": "/api/v1/mlmodel", "skip": skip}])
-    with pytest.raises(ClientError) as error:
+    with pytest.raises(Problem) as error:
         make(model_id=2)
     assert str(error.value) == sentence.format(url=sparkflows_double.url, path=(METADATA, DOWNLOAD)[skip] % 2)
     assert make.dest.exists() is bool(skip)
@@ -645,7 +644,7 @@ def test_faults(make, repository, sparkflows_double, fault, sentence, skip):
 def test_a_page_in_place_of_a_model(make, repository, sparkflows_double):
     repository.add("churn")
     sparkflows_double.faults(answers=[{"answer": "html"}])
-    with pytest.raises(ClientError, match="answered GET /api/v1/mlmodel/OutputModelsById/2 with an HTML page where data were expected"):
+    with pytest.raises(Problem, match="answered GET /api/v1/mlmodel/OutputModelsById/2 with an HTML page where data were expected"):
         make(model_id=2)
     sparkflows_double.faults(answers=[{"answer": "html", "skip": 1}])
     with pytest.raises(Problem, match="came as a web page, perhaps an error or a login page of .* bytes and not as a zip file."):
@@ -653,7 +652,7 @@ def test_a_page_in_place_of_a_model(make, repository, sparkflows_double):
 
 
 def test_wrong_token(make, sparkflows_double):
-    with pytest.raises(ClientError, match="so it does not accept the token") as error:
+    with pytest.raises(Problem, match="so it does not accept the token") as error:
         make(model_id=1, sparkflows_token="CANARY-token")
     assert "CANARY" not in str(error.value)
     assert not make.dest.exists()
@@ -681,7 +680,7 @@ def test_login_by_password(make, sparkflows_double):
 )
 def test_bad_options(tmp_path, options, sentence):
     make = Make(tmp_path / "churn", "http://127.0.0.1:9", "token")
-    with pytest.raises((Problem, ClientError)) as error:
+    with pytest.raises((Problem, Problem)) as error:
         make(**{"model_id": 7, **options})
     assert str(error.value) == sentence
     assert not make.dest.exists()
@@ -725,7 +724,7 @@ def test_a_run_that_is_killed_is_completed_by_the_next(make, repository, sparkfl
 ])  # fmt: skip
 def test_a_look_up_is_not_believed_without_looking(http_server, tmp_path, answer, option, call, given):
     http_server.route("GET", "/api/v1/mlmodel/%s/%s" % (call, given), (200, answer))
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         Make(tmp_path / "model", http_server.url, "a-token-of-tests")(**{option: given})
     text = str(caught.value)
     assert "has no model with the %s %s." % (option[len("model_") :], given) in text
@@ -735,14 +734,14 @@ def test_a_look_up_is_not_believed_without_looking(http_server, tmp_path, answer
 @pytest.mark.parametrize("number", ["²", "9" * 5000, 0, None, -1, "1e3", True, [1]])
 def test_an_id_that_is_none(http_server, tmp_path, number):
     http_server.route("GET", "/api/v1/mlmodel/OutputModels", [{"id": number, "name": "churn"}])
-    with pytest.raises(ClientError, match="tells no id of the model with the name churn. Give its id as model_id."):
+    with pytest.raises(Problem, match="tells no id of the model with the name churn. Give its id as model_id."):
         Make(tmp_path / "model", http_server.url, "a-token-of-tests")(model_name="churn")
 
 
 @pytest.mark.parametrize("answer, words", [({"success": False, "message": "No"}, "It says: No."), (b"", "with nothing"), (b"<html>", "HTML page")])
 def test_a_list_of_models_that_is_none(http_server, tmp_path, answer, words):
     http_server.route("GET", "/api/v1/mlmodel/OutputModels", (200, answer))
-    with pytest.raises(ClientError, match=words):
+    with pytest.raises(Problem, match=words):
         Make(tmp_path / "model", http_server.url, "a-token-of-tests")(model_name="churn")
 
 

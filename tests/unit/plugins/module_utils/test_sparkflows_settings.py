@@ -8,8 +8,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import settings
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.property import as_text, mask_pattern, read_properties
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.settings import Wanted, check_params, wanted_values
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.titles import OPTIONS, PUBLIC, Names
@@ -54,7 +54,7 @@ def wanted(properties, **given):
 
 
 def refused(call, *args, **kwargs):
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         call(*args, **kwargs)
     return str(caught.value)
 

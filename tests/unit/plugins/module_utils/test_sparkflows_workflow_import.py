@@ -10,8 +10,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import workflow_import
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 
 UUID = "6f1c0f3e-8a43-4b2e-9d0a-0d3f4c6b2a11"
@@ -73,7 +73,7 @@ def test_a_workflow_that_is_there_can_be_left_or_replaced(have: t.Callable[..., 
     ],
 )
 def test_bad_input_is_refused(have: t.Callable[..., t.Any], sparkflows_double: t.Any, content: t.Any, given: dict[str, t.Any], message: str) -> None:
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         have(content, **given)
     assert str(caught.value).startswith(message)
     assert sparkflows_double.counters()["writes"] == 0
@@ -93,19 +93,19 @@ def test_an_import_that_is_refused_in_a_good_answer(have: t.Callable[..., t.Any]
         have({**WORKFLOW, "nodes": []})
     sparkflows_double.switches(import_reply=reply)
     for dummy in range(2):
-        with pytest.raises(ClientError) as caught:
+        with pytest.raises(Problem) as caught:
             have(WORKFLOW)
         assert REFUSED[reply] in str(caught.value) and str(caught.value).startswith("Sparkflows at %s could not import" % sparkflows_double.url)
 
 
 def test_an_import_that_is_said_to_be_done(have: t.Callable[..., t.Any], sparkflows_double: t.Any) -> None:
     sparkflows_double.switches(import_reply="silent")
-    with pytest.raises(ClientError, match="said that it imported the workflow %s, but does not have it" % UUID):
+    with pytest.raises(Problem, match="said that it imported the workflow %s, but does not have it" % UUID):
         have(WORKFLOW)
     sparkflows_double.switches(import_reply="counts")
     have({**WORKFLOW, "nodes": []})
     sparkflows_double.switches(import_reply="silent")
-    with pytest.raises(ClientError, match="said that it imported the workflow %s, but still has the older nodes. Check" % UUID):
+    with pytest.raises(Problem, match="said that it imported the workflow %s, but still has the older nodes. Check" % UUID):
         have(WORKFLOW)
 
 
@@ -131,7 +131,7 @@ def test_another_workflow_is_not_taken_for_it(have: t.Callable[..., t.Any], spar
     have(WORKFLOW)
     sparkflows_double.switches(look_up=look_up)
     assert have({**WORKFLOW, "nodes": []}, check_mode=True)[0]["workflow"]["id"] is None
-    with pytest.raises(ClientError, match="but does not have it"):
+    with pytest.raises(Problem, match="but does not have it"):
         have({**WORKFLOW, "nodes": []})
 
 
@@ -143,7 +143,7 @@ def test_data_is_as_good_as_its_text(have: t.Callable[..., t.Any], content: t.An
 
 @pytest.mark.parametrize("content", ["[" * 100000, "{" + '"a":{' * 50000])
 def test_a_text_that_nests_too_deeply(have: t.Callable[..., t.Any], content: str) -> None:
-    with pytest.raises(ClientError, match="content is no JSON"):
+    with pytest.raises(Problem, match="content is no JSON"):
         have(content)
 
 
@@ -154,9 +154,9 @@ def test_a_file_in_another_encoding(tmp_path: Path, encoding: str) -> None:
 
 
 def test_a_file_that_cannot_be_it(tmp_path: Path) -> None:
-    with pytest.raises(ClientError, match="cannot be read"):
+    with pytest.raises(Problem, match="cannot be read"):
         workflow_import.read_file(str(tmp_path))
     with (tmp_path / "large").open("wb") as file:
         file.truncate(workflow_import.MAX_BYTES + 1)
-    with pytest.raises(ClientError, match="more than 16 MiB"):
+    with pytest.raises(Problem, match="more than 16 MiB"):
         workflow_import.read_file(str(tmp_path / "large"))

@@ -10,8 +10,8 @@ import time
 import urllib.request
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import workflows
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 
 EXECUTE = "POST /api/v1/workflow/execute"
@@ -57,7 +57,7 @@ class Run:
         return workflows.run(params, Sparkflows(params), check_mode)
 
     def refused(self, *args, **given):
-        with pytest.raises(ClientError) as caught:
+        with pytest.raises(Problem) as caught:
             self(*args, **given)
         return caught.value
 
@@ -225,7 +225,7 @@ def test_an_oauth_token_that_is_replaced_in_mid_run(run):
         return seen(method, path)
 
     run.double.control.fault_for = log_in_elsewhere
-    with pytest.raises(ClientError, match="nobody else logs in as this user meanwhile"):
+    with pytest.raises(Problem, match="nobody else logs in as this user meanwhile"):
         run(**given)
     ended = []
 
@@ -403,16 +403,16 @@ def answered(http_server, **given):
 
 def test_several_workflows_of_one_name(http_server):
     http_server.route("GET", "/api/v1/workflows/name/a", [{"id": 1}, {"id": 2}])
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         answered(http_server, workflow_name="a")
     assert str(caught.value) == (
         "Several workflows on Sparkflows at %s have the name a: their ids are 1, 2. Give one as workflow_id." % http_server.url
     )
     http_server.route("GET", "/api/v1/workflows/name/a", [])
-    with pytest.raises(ClientError, match="has no workflow with the name a"):
+    with pytest.raises(Problem, match="has no workflow with the name a"):
         answered(http_server, workflow_name="a")
     http_server.route("GET", "/api/v1/workflows/name/a", {"workflow": {}})
-    with pytest.raises(ClientError, match="tells no id of the workflow a. Give its id as workflow_id."):
+    with pytest.raises(Problem, match="tells no id of the workflow a. Give its id as workflow_id."):
         answered(http_server, workflow_name="a")
 
 
@@ -432,7 +432,7 @@ def test_forms_of_answers(http_server, answer, status):
 def test_a_start_that_tells_no_id(http_server, answer):
     http_server.route("GET", "/api/v1/workflows/1", {"name": "x"})
     http_server.route("POST", "/api/v1/create/workflowexecution/1", answer)
-    with pytest.raises(ClientError) as caught:
+    with pytest.raises(Problem) as caught:
         answered(http_server, workflow_id=1)
     assert str(caught.value) == (
         "Sparkflows at %s answered POST /api/v1/create/workflowexecution/1 without the id of an execution."

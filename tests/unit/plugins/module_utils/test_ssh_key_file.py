@@ -12,8 +12,8 @@ import subprocess
 import pytest
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import key_file
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_file import KeyFile, fingerprint_of
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")

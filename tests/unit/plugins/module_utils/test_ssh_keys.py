@@ -18,7 +18,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa, x25519
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.keys import Policy, examine, policy_of
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import parse_certificate
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import obtain, source_argument_spec

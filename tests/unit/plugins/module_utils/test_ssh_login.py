@@ -18,7 +18,7 @@ import time
 import paramiko
 import pytest
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_check import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.keys import policy_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.login import KnownKeys, login_argument_spec, read_known_hosts

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _files as files
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _unpack as unpack
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 
 def tar_member(name, kind=tarfile.REGTYPE, content=b"", mode=0o644, target=""):

@@ -20,12 +20,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import engine as docker
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import services as scorer
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import images
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import models
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import proxy
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.options import ARGUMENT_SPEC
 
 IMAGE = "registry.example.com/team/scorer:3.2.84"
@@ -278,7 +278,7 @@ def test_create_modify_delete_each_checked_run_checked_and_run_again(host: Host)
 def test_a_host_without_an_engine_is_told_that_everything_would_come(host: Host) -> None:
     result = host.run(host.service(), check=True, docker_socket=str(host.folder / "none.sock"))
     assert result["changed"] and result["services"][0]["digest"] is None
-    with pytest.raises(ClientError) as error:
+    with pytest.raises(Problem) as error:
         host.run(host.service(), docker_socket=str(host.folder / "none.sock"))
     assert str(error.value) == (
         f"The docker engine does not answer at {host.folder}/none.sock (No such file or directory). Check that it runs: systemctl status docker."
@@ -376,7 +376,7 @@ def test_a_container_that_does_not_score_is_removed_and_the_former_one_stays(hos
         ("FAILS", f"it was not ready within 1 seconds: It at http://127.0.0.1:{host.first + 1} answered 500 to POST /score."),
         ("DIES", "it ended with the exit code 3."),
     ):
-        with pytest.raises(ClientError) as error:
+        with pytest.raises(Problem) as error:
             host.run(host.service(environment={variable: "yes"}))
         assert str(error.value) == (
             f"The new container of the scorer churn cannot serve: {reason} The former container still serves. The end of its log:\nout of luck"
@@ -386,7 +386,7 @@ def test_a_container_that_does_not_score_is_removed_and_the_former_one_stays(hos
 
 
 def test_a_wrong_prediction_is_refused_at_once(host: Host) -> None:
-    with pytest.raises(ClientError, match="its answer to the probe is not the expected one: row 1 is 1.5, expected 9.0 within a relative tolerance"):
+    with pytest.raises(Problem, match="its answer to the probe is not the expected one: row 1 is 1.5, expected 9.0 within a relative tolerance"):
         host.run(host.service(probe={**ROWS, "expected": [9.0]}, start_timeout=60))
     assert host.engine.containers == {}
 
@@ -399,11 +399,11 @@ def test_a_switch_that_fails_is_taken_back(host: Host, monkeypatch: pytest.Monke
     def fail_once(this: FakeProxy, wanted: list[proxy.Front]) -> None:
         calls.append(wanted)
         if len(calls) == 1:
-            raise ClientError("The proxy is away.")
+            raise Problem("The proxy is away.")
         real(this, wanted)
 
     monkeypatch.setattr(FakeProxy, "apply", fail_once)
-    with pytest.raises(ClientError, match="The scorer churn could not be switched to its new container: The proxy is away. The former container still serves."):
+    with pytest.raises(Problem, match="The scorer churn could not be switched to its new container: The proxy is away. The former container still serves."):
         host.run(host.service("two"))
     assert host.engine.containers == before and FakeProxy.known == fronts
 
@@ -445,7 +445,7 @@ def test_a_moved_tag_is_reported_and_followed_when_told_so(host: Host) -> None:
 
 def test_a_registry_that_is_down_matters_for_a_first_pull_alone(host: Host) -> None:
     host.engine.registry_down = True
-    with pytest.raises(ClientError) as error:
+    with pytest.raises(Problem) as error:
         host.run(host.service())
     assert str(error.value) == (f"The image cannot be had: the engine asked about {IMAGE} and was told: Get registry: connection refused for ***.")
     host.engine.registry_down = False
@@ -475,10 +475,10 @@ def test_an_image_comes_from_an_archive(host: Host) -> None:
     result = host.run(service)
     assert not result["changed"] and result["moved"]
     archive(path, count=2)
-    with pytest.raises(ClientError, match="holds 2 images. Save exactly one into it"):
+    with pytest.raises(Problem, match="holds 2 images. Save exactly one into it"):
         docker.read_archive(str(path))
     path.write_text("no tar")
-    with pytest.raises(ClientError, match="is no archive made by 'docker save'"):
+    with pytest.raises(Problem, match="is no archive made by 'docker save'"):
         docker.read_archive(str(path))
 
 
@@ -517,13 +517,13 @@ def test_the_tag_has_to_hold_the_release(image: str, release: str, fits: bool) -
 
 
 def test_an_image_of_another_release_is_refused_before_anything(host: Host) -> None:
-    with pytest.raises(ClientError) as error:
+    with pytest.raises(Problem) as error:
         host.run(host.service(), sparkflows_release="3.3.1")
     assert str(error.value).startswith(
         f"The scorer churn would run the image {IMAGE} of release 3.2.84, but Sparkflows has the release 3.3.1. Take the image of that release,"
     )
     assert host.engine.requests == []
-    with pytest.raises(ClientError, match="The release of Sparkflows is not known"):
+    with pytest.raises(Problem, match="The release of Sparkflows is not known"):
         host.run(host.service(), sparkflows_release=None)
     host.run(host.service(), sparkflows_release=None, release_check=False)
 
@@ -548,20 +548,20 @@ def test_an_image_of_another_release_is_refused_before_anything(host: Host) -> N
     ],
 )
 def test_what_cannot_be_right_is_refused(host: Host, settings: dict[str, t.Any], sentence: str) -> None:
-    with pytest.raises(ClientError) as error:
+    with pytest.raises(Problem) as error:
         host.run(host.service(**settings))
     assert sentence in str(error.value)
     assert host.engine.containers == {}
 
 
 def test_scorers_must_not_share_a_name_or_a_port(host: Host) -> None:
-    with pytest.raises(ClientError, match="Several scorers have the name churn"):
+    with pytest.raises(Problem, match="Several scorers have the name churn"):
         host.run(host.service(), host.service(port=9))
-    with pytest.raises(ClientError, match="Several scorers have the port"):
+    with pytest.raises(Problem, match="Several scorers have the port"):
         host.run(host.service(), host.service(name="other"))
-    with pytest.raises(ClientError, match="lies between backend_port_first and backend_port_last"):
+    with pytest.raises(Problem, match="lies between backend_port_first and backend_port_last"):
         host.run(host.service(port=host.first))
-    with pytest.raises(ClientError, match="secret_environment names other, but there is no such scorer"):
+    with pytest.raises(Problem, match="secret_environment names other, but there is no such scorer"):
         host.run(host.service(), secret_environment={"other": {}})
 
 
@@ -601,7 +601,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[t.Any]:
 
 def test_a_model_in_s3_is_fetched_once_and_again_when_it_changes(host: Host, store: t.Any) -> None:
     service = host.service(model={"s3_uri": "s3://models/churn/3"})
-    with pytest.raises(ClientError) as error:
+    with pytest.raises(Problem) as error:
         host.run(service, **store.options)
     assert str(error.value) == "There is nothing below s3://models/churn/3. Check the model's s3_uri and the rights of the keys."
     for number in (1.5, 2.5):
@@ -614,10 +614,10 @@ def test_a_model_in_s3_is_fetched_once_and_again_when_it_changes(host: Host, sto
         assert json.loads((release / "weights.json").read_text()) == number and (release / "code" / "model.py").read_text() == "pass"
         assert not host.run(service, **store.options)["changed"]
         assert [each.name for each in release.parent.iterdir()] == [release.name]
-    with pytest.raises(ClientError, match=r"has 1 MB, but model_max_mb is 0\. Raise it if that is right"):
+    with pytest.raises(Problem, match=r"has 1 MB, but model_max_mb is 0\. Raise it if that is right"):
         host.run(service, model_max_mb=0, **store.options)
     store.put_object(Bucket="models", Key="churn/3/../evil", Body=b"x")
-    with pytest.raises(ClientError, match="has an object that cannot be a file of it: '../evil'"):
+    with pytest.raises(Problem, match="has an object that cannot be a file of it: '../evil'"):
         host.run(service, **store.options)
 
 
@@ -628,7 +628,7 @@ def test_the_model_of_a_container_that_serves_stays_while_new_ones_fail(host: Ho
     (container,) = host.engine.containers.values()
     for number in (b"2.5", b"3.5"):
         store.put_object(Bucket="models", Key="churn/weights.json", Body=number)
-        with pytest.raises(ClientError, match="its answer to the probe is not the expected one"):
+        with pytest.raises(Problem, match="its answer to the probe is not the expected one"):
             host.run(service, **store.options)
     assert Path(container["HostConfig"]["Binds"][0].partition(":")[0], "weights.json").read_text() == "1.5"
 

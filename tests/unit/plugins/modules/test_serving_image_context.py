@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import serving_image as _serving_image
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 LOCK = "some-thing==1.0 \\\n    --hash=sha256:%s\nother==2.0.post1 \\\n    --hash=sha256:%s\n" % ("0" * 64, "1" * 64)
 WHEELS = ["Some_Thing-1.0-py3-none-any.whl", "other-2.0.post1-cp37-cp37m-manylinux1_x86_64.whl", "other-3.0-py3-none-any.whl"]
