@@ -15,7 +15,7 @@ author:
 description:
   - Asks a URL on the host until it answers with a status below 400.
   - Ends at once when the systemd unit has failed, or when systemd has restarted it three times meanwhile. The message then says what systemd
-    makes of it, such as V(216/GROUP), and shows the end of the unit's journal.
+    makes of it, such as V(216/GROUP), and shows the end of the unit's journal, or says in its place that a file system is full.
 options:
   unit:
     description: The systemd unit that was started.
@@ -96,8 +96,9 @@ def main():
         lines = service_wait.journal(unit, module.params["journal_lines"])
         for secret in module.params["secrets"]:
             lines = [re.sub(re.escape(secret), "***", line) for line in lines] if secret else lines
+        what = service_wait.disk_full(lines) or "The end of its journal follows; after a repair run the role again.\n" + "\n".join(lines)
         module.fail_json(
-            msg="%s The end of its journal follows; after a repair run the role again.\n%s" % (waited.reason, "\n".join(lines)),
+            msg="%s %s" % (waited.reason, what),
             seconds=round(waited.seconds, 1),
         )
     module.exit_json(changed=False, seconds=round(waited.seconds, 1))

@@ -8,6 +8,7 @@ For use inside this collection only.
 
 from __future__ import annotations
 
+import re
 import time
 import typing as t
 
@@ -113,3 +114,15 @@ def journal(unit: str, lines: int) -> list[str]:
     except (OSError, commands.TooSlow):
         return ["The journal can't be read."]
     return [line[:1000] for line in output[-_JOURNAL_BYTES:].splitlines()[-lines:]] or ["The journal has nothing of it."]
+
+
+#: What the kernel (ENOSPC, EDQUOT) and SQLite (SQLITE_FULL) call it.
+_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|disk is full")
+
+
+def disk_full(lines: t.Sequence[str]) -> str | None:
+    """A sentence in place of a journal in which a service says that it could not write; None for any other."""
+    said = next((line.strip() for line in reversed(lines) if _DISK_FULL.search(line)), None)
+    if said is None:
+        return None
+    return "A file system is full: its journal says '%s'. `df -h` and `df -i` show which one; make room and run the role again." % said

@@ -84,3 +84,20 @@ def test_no_proxy_stands_between_a_host_and_itself(http_server, monkeypatch, nam
     assert url_answers([{"url": url, "timeout": 5, "ca_path": None, "validate_certs": True}])[url] == {"status": 200, "error": None}
     other = "http://mlflow.example.com:%d/health" % http_server.port
     assert "Connection refused" in url_answers([{"url": other, "timeout": 5, "ca_path": None, "validate_certs": True}])[other]["error"]
+
+
+@pytest.mark.parametrize(
+    ("line", "full"),
+    [
+        ("sqlite3.OperationalError: database or disk is full", True),
+        ("OSError: [Errno 28] No space left on device: '/var/lib/x'", True),
+        ("OSError: [Errno 122] Disk quota exceeded", True),
+        ("sqlite3.OperationalError: disk I/O error", False),
+    ],
+)
+def test_a_full_disk_is_said_without_the_journal(line: str, full: bool) -> None:
+    said = service_wait.disk_full(["Traceback (most recent call last):", "  " + line, "[INFO] Shutting down"])
+    if not full:
+        assert said is None
+        return
+    assert said is not None and said.startswith("A file system is full: its journal says '%s'." % line) and "Traceback" not in said
