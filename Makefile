@@ -40,6 +40,7 @@ test: setup ## Run every gate
 	@$(TESTBED) engine up
 	@$(TESTBED) images
 	@$(TESTBED) artifacts
+	@$(TESTBED) runtimes
 	@tests/gates
 
 .PHONY: test-fast
@@ -52,6 +53,12 @@ tampering: setup ## Spoil everything that the roles leave behind on MLflow hosts
 	@$(TESTBED) images
 	@$(TESTBED) artifacts
 	@TAMPERING_ROUNDS=0 molecule test -s tampering
+
+.PHONY: kills
+kills: setup ## Kill the agent and the modules at every one of their writes, not at each fourth
+	@$(TESTBED) engine up
+	@$(TESTBED) artifacts
+	@KILL_EVERY=1 tests/gates unit agent
 
 .PHONY: bench
 bench: setup ## Measure the collection on a host in Docker; fails when a figure is missed

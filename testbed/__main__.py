@@ -10,7 +10,7 @@ import argparse
 import shutil
 import sys
 
-from testbed import artifacts, engine, hosts, images, locks, python37, summary
+from testbed import artifacts, engine, hosts, images, locks, python37, runtimes, summary
 from testbed.common import TestbedError, cache, say
 
 
@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     part = commands.add_parser("images", help="make the images of the test hosts")
     part.add_argument("platforms", nargs="*", default=sorted(images.PLATFORMS), help="default: %(default)s")
     commands.add_parser("artifacts", help="make the JDK and Python archives and the wheelhouse")
+    commands.add_parser("runtimes", help="make the images of test hosts that have JDK, Python and stack already; needs the archives")
     commands.add_parser("python37", help="print the path of a CPython 3.7, out of the archive, that runs on this machine")
     commands.add_parser("lock", help="compile all requirement locks anew")
     part = commands.add_parser("hosts", help="start, keep or remove the hosts of a testbed")
@@ -49,6 +50,8 @@ def act(chosen: argparse.Namespace) -> None:
                 images.ensure(platform)
         case "artifacts", _:
             artifacts.make()
+        case "runtimes", _:
+            runtimes.ensure()
         case "python37", _:
             print(artifacts.interpreter())
         case "lock", _:
@@ -59,6 +62,8 @@ def act(chosen: argparse.Namespace) -> None:
                 raise TestbedError("Name at least one host, like --host mlflow-a=debian-13.")
             for platform in sorted({*(value for value in wanted.values() if "@" not in value), "debian-13"}):
                 images.ensure(platform)
+            if set(wanted.values()) & {runtimes.name(platform) for platform in images.PLATFORMS}:
+                runtimes.ensure()
             hosts.up(chosen.name, wanted, chosen.memory)
         case "hosts", "keep":
             hosts.keep(chosen.name, hosts.parse(chosen.host))

@@ -209,12 +209,15 @@ def mirror(name: str) -> None:
     )
 
 
-def keep(name: str, wanted: dict[str, str]) -> None:
-    """Make an image of each of these hosts as it stands, under the name that its PLATFORM@TAG says; the hosts are stopped for it and run again."""
+def keep(name: str, wanted: dict[str, str], recipe: str = "") -> None:
+    """Make an image of each of these hosts as it stands, under the name that its PLATFORM@TAG says; the hosts are stopped for it and run again.
+
+    :param recipe: a digest of what led there, for who wants to know whether the image is still right.
+    """
     for host, platform in wanted.items():
         container, image = f"{prefix(name)}-{host}", images.name(platform)
         run(["docker", "stop", "--time", "60", container], what=f"Stopping {container}")
-        run(["docker", "commit", container, image], what=f"Making the image {image}")
+        run(["docker", "commit", "--change", f'LABEL {images.LABEL}="{recipe}"', container, image], what=f"Making the image {image}")
         run(["docker", "start", container], what=f"Starting {container}")
         wait_for(folder(name), host)
         say(f"Host {host}: kept as {platform}")

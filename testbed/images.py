@@ -47,11 +47,16 @@ def recipe(platform: str) -> str:
     return digest(*PLATFORMS[platform], " ".join(PACKAGES), SETUP)
 
 
-def current(platform: str) -> bool:
-    """Tell whether the image is there and was made by this recipe."""
+def made_by(platform: str) -> str:
+    """Return the recipe by which the image of a platform was made, or nothing when there is none."""
     query = ["docker", "image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', name(platform)]
     found = subprocess.run(query, capture_output=True, text=True, check=False)
-    return found.returncode == 0 and found.stdout.strip() == recipe(platform)
+    return "" if found.returncode else found.stdout.strip()
+
+
+def current(platform: str) -> bool:
+    """Tell whether the image is there and was made by this recipe."""
+    return made_by(platform) == recipe(platform)
 
 
 def ensure(platform: str) -> None:

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import HERE
+from kills import EVERY, FIRST
 
 STAGE = "models:/churn/Production"
 #: Lives at a time.
@@ -338,12 +339,12 @@ def live(world, kill_at):
 
 def test_killed_between_any_two_steps(make_world):
     """Some lives at a time, since most of each is waiting, until there is no step left to be killed at."""
-    kill_at, killed = 1, True
+    kill_at, killed = 1 + FIRST, True
     with ThreadPoolExecutor(LIVES) as pool:
         while killed:
             worlds = [make_world() for dummy in range(LIVES)]
-            killed = all(list(pool.map(live, worlds, range(kill_at, kill_at + LIVES))))
+            killed = all(list(pool.map(live, worlds, range(kill_at, kill_at + LIVES * EVERY, EVERY))))
             for world in worlds:
                 world.close()
-            kill_at += LIVES
+            kill_at += LIVES * EVERY
     assert kill_at > 20, "fewer steps than expected were seen"

@@ -9,9 +9,13 @@ import time
 
 import pytest
 from conftest import HERE
+from kills import EVERY, FIRST
 from mlops_agent import files
 
 KILLED_AGENT = (os.path.join(HERE, "killed_agent.py"),)
+
+#: Tests that share the writes to be killed at.
+PARTS = 4
 
 #: One life of a deployment: each request with what it must lead to.
 LIFE = [
@@ -58,10 +62,10 @@ def live_until_killed(world, agent):
     return None
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(PARTS))
 def test_killed_between_any_two_writes(make_world, part):
-    """Kill at every fourth write, from another one in each part, until none is left to kill at."""
-    kill_at = part + 1
+    """Kill at one write after the other until none is left to kill at; each part has writes of its own."""
+    kill_at = 1 + FIRST + part * EVERY
     while True:
         world = make_world()
         agent = world.agent(program=KILLED_AGENT, environment={"KILL_AT": str(kill_at)})
@@ -84,7 +88,7 @@ def test_killed_between_any_two_writes(make_world, part):
         assert status in ((200, 404) if wanted is None else (200, 201)), answer
         as_wanted(world, again, wanted)
         world.close()
-        kill_at += 4
+        kill_at += PARTS * EVERY
 
 
 def test_models_keep_serving_without_the_agent(world, agent):

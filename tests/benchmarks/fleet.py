@@ -43,6 +43,7 @@ def figures(note: Callable[[str], None]) -> list[Figure]:
         note("converging one host")
         hosts.up(TESTBED, {names[0]: "debian-13"}, memory="2g")
         play(place, "site.yml", names[:1])
+        ordinary(place, names[:1])
         hosts.keep(TESTBED, {names[0]: IMAGE})
         note(f"starting {SIZE} hosts of its image")
         hosts.up(TESTBED, dict.fromkeys(names, IMAGE), memory="2g")

@@ -22,6 +22,7 @@ import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _files as files
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from kills import EVERY, FIRST
 
 DEFAULTS = {
     "release": "1.0", "src": None, "remote_src": False, "sha256": None, "root": None, "home": None, "verify": None, "owner": None, "group": None,
@@ -484,7 +485,7 @@ def run_until(countdown, params):
 def test_killed_anywhere_the_next_run_repairs(tmp_path, make, release):
     old = make_archive(tmp_path / "old.tar.gz", "old")
     options = {"release": release, "keep": 0, **make_archive(tmp_path / "new.tar.gz", "new")}
-    countdown, killed = 0, True
+    countdown, killed = FIRST, True
     while killed:
         make(state="absent")
         make(release="1", **old)
@@ -496,5 +497,5 @@ def test_killed_anywhere_the_next_run_repairs(tmp_path, make, release):
         assert [path.name for path in (make.dest / "releases").iterdir()] == [release]
         assert not list(make.dest.glob(".tmp-*"))
         assert make(**options)["changed"] is False
-        countdown += 1
+        countdown += EVERY
     assert countdown > 10

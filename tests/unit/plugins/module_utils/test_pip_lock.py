@@ -22,6 +22,7 @@ import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import environment as pip_environment
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from kills import EVERY, FIRST
 
 PYTHON = os.environ.get("TEST_PYTHON37") or os.path.realpath(sys.executable)
 VERSION = subprocess.run([PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, check=True).stdout.strip()
@@ -407,7 +408,7 @@ def run_until(point, params, environment):
 
 def test_killed_anywhere_the_next_run_repairs(make):
     old, new = make.lock(alpha="1.0", beta="1.0"), make.lock(alpha="1.1", gamma="1.0")
-    point, killed = 0, True
+    point, killed = FIRST, True
     while killed:
         make(lock=old, keep=0)
         killed = run_until(point, make.params(lock=new, keep=0), make.environment)
@@ -416,7 +417,7 @@ def test_killed_anywhere_the_next_run_repairs(make):
         assert make.names() == [os.path.basename(result["path"])]
         assert (make.module("alpha"), make.module("gamma")) == ("VERSION = '1.1'", "VERSION = '1.0'")
         assert make(lock=new, keep=0)["changed"] is False
-        point += 3  # some forty changes in all, each costing three installations here
+        point += EVERY  # some forty changes in all, each costing three installations here
     assert point > 10
 
 
