@@ -20,3 +20,8 @@ class Problem(Exception):
     def __init__(self, message: str, **result: t.Any) -> None:
         super().__init__(message)
         self.result = result
+
+
+def of_the_system(error: OSError, place: str | None = None) -> str:
+    """What the operating system refused, as a sentence; `place` is where that was, for an error that says it of no file, such as one for want of space."""
+    return "%s: %s." % (error.filename or place or "This host", error.strerror or error)

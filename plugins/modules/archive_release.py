@@ -239,23 +239,11 @@ version_output:
 """
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive.release import ARGUMENT_SPEC, run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 
 
-def main():
-    module = QuietModule(
-        argument_spec=ARGUMENT_SPEC,
-        mutually_exclusive=[("src", "home")],
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module.params, module.check_mode)
-    except Problem as problem:
-        module.fail_json(msg=str(problem))
-    except OSError as error:
-        module.fail_json(msg="%s: %s. Check the space and the permissions below %s." % (error.filename, error.strerror, module.params["dest"]))
-    module.exit_json(**result)
+def main() -> None:
+    run_module(lambda module: run(module.params, module.check_mode), ARGUMENT_SPEC, place="dest", mutually_exclusive=[("src", "home")])
 
 
 if __name__ == "__main__":

@@ -254,16 +254,11 @@ calls:
 
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.ecr import Docker, Repository, run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import (
-    MUTUALLY_EXCLUSIVE,
-    REQUIRED_BY,
-    REQUIRED_TOGETHER,
-    Aws,
-    aws_argument_spec,
-)
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.docker import Docker
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.ecr import Repository, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.module import run_aws_module
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, aws_argument_spec
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import QuietModule
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -291,21 +286,13 @@ def argument_spec() -> dict[str, t.Any]:
     )
 
 
+def call(module: QuietModule, aws: Aws) -> dict[str, t.Any]:
+    docker = Docker(aws, module.params["build_timeout"], module.params["push_timeout"])
+    return run(module.params, Repository(aws, module.params["name"]), docker, module.check_mode)
+
+
 def main() -> None:
-    module = QuietModule(
-        argument_spec=argument_spec(),
-        mutually_exclusive=MUTUALLY_EXCLUSIVE + [("image", "context")],
-        required_together=REQUIRED_TOGETHER,
-        required_by=REQUIRED_BY,
-        supports_check_mode=True,
-    )
-    try:
-        aws = Aws(module.params)
-        docker = Docker(aws, module.params["build_timeout"], module.params["push_timeout"])
-        result = run(module.params, Repository(aws, module.params["name"]), docker, module.check_mode)
-    except Problem as error:
-        module.fail_json(msg=str(error), **error.result)
-    module.exit_json(calls=aws.calls, **result)
+    run_aws_module(call, argument_spec(), mutually_exclusive=[("image", "context")])
 
 
 if __name__ == "__main__":

@@ -129,24 +129,20 @@ differences:
     - {item: rules in the kernel, before: not those of /etc/sparkflows-mlops/firewall.nft, after: loaded, reason: their file is written}
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+import typing as t
+
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _change
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import QuietModule, run_module
 
 
-def main():
-    module = QuietModule(
-        argument_spec=_change.ARGUMENT_SPEC,
-        supports_check_mode=True,
-    )
-    try:
-        result = _change.run_module(module.params, module.check_mode)
-    except Problem as problem:
-        module.fail_json(msg=str(problem))
-    if not module.check_mode and module.selinux_enabled():
-        for path in result["written"]:
-            module.set_default_selinux_context(path, False)
-    module.exit_json(**result)
+def call(module: QuietModule) -> dict[str, t.Any]:
+    result = _change.run_module(module.params, module.check_mode)
+    module.label(*result["written"])
+    return result
+
+
+def main() -> None:
+    run_module(call, _change.ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

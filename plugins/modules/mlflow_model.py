@@ -172,20 +172,14 @@ archived:
   sample: [2]
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import (
-    STAGES,
-    Registry,
-    run,
-    tracking_argument_spec,
-    tracking_client,
-)
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import STAGES, Registry, run, tracking_argument_spec, tracking_client
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 
 
 def main() -> None:
-    module = QuietModule(
-        argument_spec=dict(
+    run_module(
+        lambda module: run(module.params, Registry(tracking_client(module.params)), module.check_mode),
+        dict(
             tracking_argument_spec(),
             name={"type": "str", "required": True},
             state={"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -197,13 +191,7 @@ def main() -> None:
             description={"type": "str"},
             tags={"type": "dict"},
         ),
-        supports_check_mode=True,
     )
-    try:
-        result = run(module.params, Registry(tracking_client(module.params)), module.check_mode)
-    except Problem as error:
-        module.fail_json(msg=str(error), **error.result)
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

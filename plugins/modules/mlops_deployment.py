@@ -220,22 +220,16 @@ deployment:
     updated_at: "2026-11-22T09:30:00Z"
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.agent import ARGUMENT_SPEC, Deployments, agent_client, run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 
 
 def main() -> None:
-    module = QuietModule(
-        argument_spec=ARGUMENT_SPEC,
+    run_module(
+        lambda module: run(module.params, Deployments(agent_client(module.params)), module.check_mode),
+        ARGUMENT_SPEC,
         required_if=[("state", "present", ["model_uri"])],
-        supports_check_mode=True,
     )
-    try:
-        result = run(module.params, Deployments(agent_client(module.params)), module.check_mode)
-    except Problem as error:
-        module.fail_json(msg=str(error), **error.result)
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

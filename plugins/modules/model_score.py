@@ -147,15 +147,15 @@ mlflow_version:
   sample: "1"
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import connection_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.scoring import INPUT_FORMS, run, scoring_client
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 
 
 def main() -> None:
-    module = QuietModule(
-        argument_spec=dict(
+    run_module(
+        lambda module: run(module.params, scoring_client(module.params)),
+        dict(
             connection_argument_spec(),
             url={"type": "str", "required": True},
             columns={"type": "list", "elements": "str"},
@@ -175,13 +175,7 @@ def main() -> None:
         required_together=[("columns", "data")],
         required_one_of=[INPUT_FORMS],
         mutually_exclusive=[INPUT_FORMS],
-        supports_check_mode=True,
     )
-    try:
-        result = run(module.params, scoring_client(module.params))
-    except Problem as error:
-        module.fail_json(msg=str(error), **error.result)
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -224,24 +224,17 @@ fits:
 
 import os
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip.environment import ARGUMENT_SPEC, run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
 
 
-def main():
-    module = QuietModule(
-        argument_spec=ARGUMENT_SPEC,
+def main() -> None:
+    run_module(
+        lambda module: run(module.params, module.check_mode, os.environ, module.warn),
+        ARGUMENT_SPEC,
+        place="dest",
         required_if=[("state", "present", ["lock", "python"])],
-        supports_check_mode=True,
     )
-    try:
-        result = run(module.params, module.check_mode, os.environ, module.warn)
-    except Problem as problem:
-        module.fail_json(msg=str(problem))
-    except OSError as error:
-        module.fail_json(msg="%s: %s. Check the space and the permissions below %s." % (error.filename, error.strerror, module.params["dest"]))
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

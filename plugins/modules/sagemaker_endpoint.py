@@ -344,18 +344,13 @@ calls:
 
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.endpoint import SageMaker, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.endpoint import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.module import run_aws_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.options import ENDPOINT
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import (
-    MUTUALLY_EXCLUSIVE,
-    REQUIRED_BY,
-    REQUIRED_TOGETHER,
-    Aws,
-    aws_argument_spec,
-)
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.sagemaker import SageMaker
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, aws_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import Registry, tracking_argument_spec, tracking_client
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import QuietModule
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -368,21 +363,17 @@ def argument_spec() -> dict[str, t.Any]:
     )
 
 
+def call(module: QuietModule, aws: Aws) -> dict[str, t.Any]:
+    return run(module.params, SageMaker(aws), lambda: Registry(tracking_client(dict(module.params, use_proxy=True))), module.check_mode)
+
+
 def main() -> None:
-    module = QuietModule(
-        argument_spec=argument_spec(),
-        mutually_exclusive=MUTUALLY_EXCLUSIVE + [("model_uri", "artifact"), ("instance_type", "serverless")],
-        required_together=REQUIRED_TOGETHER,
-        required_by=REQUIRED_BY,
+    run_aws_module(
+        call,
+        argument_spec(),
+        mutually_exclusive=[("model_uri", "artifact"), ("instance_type", "serverless")],
         required_if=[("state", "present", ["image", "execution_role_arn"]), ("state", "present", ["model_uri", "artifact"], True)],
-        supports_check_mode=True,
     )
-    try:
-        aws = Aws(module.params)
-        result = run(module.params, SageMaker(aws), lambda: Registry(tracking_client(dict(module.params, use_proxy=True))), module.check_mode)
-    except Problem as error:
-        module.fail_json(msg=str(error), **error.result)
-    module.exit_json(calls=aws.calls, **result)
 
 
 if __name__ == "__main__":

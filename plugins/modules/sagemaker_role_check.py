@@ -129,16 +129,9 @@ calls:
 
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.module import run_aws_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.role import run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import (
-    MUTUALLY_EXCLUSIVE,
-    REQUIRED_BY,
-    REQUIRED_TOGETHER,
-    Aws,
-    aws_argument_spec,
-)
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import aws_argument_spec
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -157,19 +150,7 @@ def argument_spec() -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = QuietModule(
-        argument_spec=argument_spec(),
-        mutually_exclusive=MUTUALLY_EXCLUSIVE,
-        required_together=REQUIRED_TOGETHER,
-        required_by=REQUIRED_BY,
-        supports_check_mode=True,
-    )
-    try:
-        aws = Aws(module.params)
-        result = run(module.params, aws)
-    except Problem as error:
-        module.fail_json(msg=str(error), **error.result)
-    module.exit_json(calls=aws.calls, **result)
+    run_aws_module(lambda module, aws: run(module.params, aws), argument_spec())
 
 
 if __name__ == "__main__":

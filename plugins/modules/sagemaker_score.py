@@ -136,17 +136,11 @@ calls:
 
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.module import run_aws_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.score import Endpoint
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import (
-    MUTUALLY_EXCLUSIVE,
-    REQUIRED_BY,
-    REQUIRED_TOGETHER,
-    Aws,
-    aws_argument_spec,
-)
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, aws_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.scoring import INPUT_FORMS, run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import QuietModule
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -167,22 +161,15 @@ def argument_spec() -> dict[str, t.Any]:
     )
 
 
+def call(module: QuietModule, aws: Aws) -> dict[str, t.Any]:
+    aws.check_account()
+    return run(module.params, Endpoint(aws, module.params["endpoint_name"], module.params["variant"]))
+
+
 def main() -> None:
-    module = QuietModule(
-        argument_spec=argument_spec(),
-        required_together=REQUIRED_TOGETHER + [("columns", "data")],
-        required_by=REQUIRED_BY,
-        required_one_of=[INPUT_FORMS],
-        mutually_exclusive=MUTUALLY_EXCLUSIVE + [INPUT_FORMS],
-        supports_check_mode=True,
+    run_aws_module(
+        call, argument_spec(), required_together=[("columns", "data")], required_one_of=[INPUT_FORMS], mutually_exclusive=[INPUT_FORMS]
     )
-    try:
-        aws = Aws(module.params)
-        aws.check_account()
-        result = run(module.params, Endpoint(aws, module.params["endpoint_name"], module.params["variant"]))
-    except Problem as error:
-        module.fail_json(msg=str(error), **error.result)
-    module.exit_json(calls=aws.calls, **result)
 
 
 if __name__ == "__main__":

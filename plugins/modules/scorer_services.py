@@ -416,25 +416,17 @@ notes:
   elements: str
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.options import ARGUMENT_SPEC
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.services import run
 
 
 def main() -> None:
-    module = QuietModule(
-        argument_spec=ARGUMENT_SPEC,
+    run_module(
+        lambda module: run(module.params, module.check_mode),
+        ARGUMENT_SPEC,
         required_together=[("registry_username", "registry_password"), ("s3_access_key", "s3_secret_key")],
-        supports_check_mode=True,
     )
-    try:
-        result = run(module.params, module.check_mode)
-    except Problem as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg="%s: %s. Check the space and the permissions there." % (error.filename, error.strerror))
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -65,43 +65,21 @@ seconds:
   sample: 3.5
 """
 
-import re
-
-from ansible_collections.sparkflows.mlops.plugins.module_utils._host import service_wait
-from ansible_collections.sparkflows.mlops.plugins.module_utils._host.url_answers import url_answers
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host.service_wait import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 
 
-def main():
-    module = QuietModule(
-        argument_spec={
+def main() -> None:
+    run_module(
+        lambda module: run(module.params),
+        {
             "unit": {"type": "str", "required": True},
             "url": {"type": "str", "required": True},
             "timeout": {"type": "int", "default": 120},
             "journal_lines": {"type": "int", "default": 30},
             "secrets": {"type": "list", "elements": "str", "default": [], "no_log": True},
         },
-        supports_check_mode=True,
     )
-    unit, url = module.params["unit"], module.params["url"]
-
-    def answer():
-        said = url_answers([{"url": url, "timeout": 5, "ca_path": None, "validate_certs": False, "use_proxy": False}])[url]
-        if said["error"]:
-            return said["error"]
-        return "%s answers with status %s." % (url, said["status"]) if (said["status"] or 0) >= 400 else None
-
-    waited = service_wait.wait(unit, answer, module.params["timeout"])
-    if not waited.answers:
-        lines = service_wait.journal(unit, module.params["journal_lines"])
-        for secret in module.params["secrets"]:
-            lines = [re.sub(re.escape(secret), "***", line) for line in lines] if secret else lines
-        what = service_wait.disk_full(lines) or "The end of its journal follows; after a repair run the role again.\n" + "\n".join(lines)
-        module.fail_json(
-            msg="%s %s" % (waited.reason, what),
-            seconds=round(waited.seconds, 1),
-        )
-    module.exit_json(changed=False, seconds=round(waited.seconds, 1))
 
 
 if __name__ == "__main__":

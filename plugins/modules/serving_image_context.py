@@ -88,8 +88,7 @@ files:
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.serving_image import run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -104,17 +103,7 @@ def argument_spec() -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = QuietModule(
-        argument_spec=argument_spec(),
-        supports_check_mode=True,
-    )
-    try:
-        result = run(module.params, module.check_mode)
-    except Problem as problem:
-        module.fail_json(msg=str(problem))
-    except OSError as error:
-        module.fail_json(msg="%s: %s. Check the path and its permissions where the module runs." % (error.filename, error.strerror))
-    module.exit_json(**result)
+    run_module(lambda module: run(module.params, module.check_mode), argument_spec(), place="dest")
 
 
 if __name__ == "__main__":

@@ -271,25 +271,22 @@ requests:
   sample: 3
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+import typing as t
+
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import QuietModule, run_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.config import ARGUMENT_SPEC, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.settings import secret_texts
 
 
-def main() -> None:
-    module = QuietModule(
-        argument_spec=ARGUMENT_SPEC,
-        supports_check_mode=True,
-    )
+def call(module: QuietModule) -> dict[str, t.Any]:
     # What settings hold under the name of a secret is not shown either.
     module.no_log_values.update(secret_texts(module.params))
-    try:
-        result = run(module.params, Sparkflows(module.params), module.check_mode, module.no_log_values.update)
-    except Problem as error:
-        module.fail_json(msg=str(error), **error.result)
-    module.exit_json(**result)
+    return run(module.params, Sparkflows(module.params), module.check_mode, module.no_log_values.update)
+
+
+def main() -> None:
+    run_module(call, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

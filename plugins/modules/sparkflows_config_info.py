@@ -88,22 +88,16 @@ unresolved:
   sample: {ssh_host: ["a.host ('SSH Host')", "b.host ('Host for SSH')"]}
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows, sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.config import info
 
 
 def main() -> None:
-    module = QuietModule(
-        argument_spec=dict(sparkflows_argument_spec(), key_names={"type": "dict", "default": {}, "no_log": False}),
-        supports_check_mode=True,
+    run_module(
+        lambda module: info(module.params, Sparkflows(module.params)),
+        dict(sparkflows_argument_spec(), key_names={"type": "dict", "default": {}, "no_log": False}),
     )
-    try:
-        result = info(module.params, Sparkflows(module.params))
-    except Problem as error:
-        module.fail_json(msg=str(error), **error.result)
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -101,30 +101,31 @@ token:
   sample: {expires_at: "2026-12-31T00:00:00Z", days_left: 38.5, about_to_expire: false}
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+import typing as t
+
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import QuietModule, run_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows, sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.info import run
 
 
+def call(module: QuietModule) -> dict[str, t.Any]:
+    result = run(module.params, Sparkflows(module.params))
+    if result["token"] and result["token"]["about_to_expire"]:
+        module.warn("sparkflows_token expires on %s. Make a new one in good time." % result["token"]["expires_at"])
+    return result
+
+
 def main() -> None:
-    module = QuietModule(
-        argument_spec=dict(
+    run_module(
+        call,
+        dict(
             sparkflows_argument_spec(),
             wait={"type": "int", "default": 0},
             login={"type": "bool", "default": True},
             token_warn_days={"type": "int", "default": 14, "no_log": False},
             version_key={"type": "str", "default": "releaseVersion", "no_log": False},
         ),
-        supports_check_mode=True,
     )
-    try:
-        result = run(module.params, Sparkflows(module.params))
-    except Problem as error:
-        module.fail_json(msg=str(error), **error.result)
-    if result["token"] and result["token"]["about_to_expire"]:
-        module.warn("sparkflows_token expires on %s. Make a new one in good time." % result["token"]["expires_at"])
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -239,8 +239,7 @@ requests:
   sample: 1
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.models import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.repository import SELECTORS
@@ -272,19 +271,13 @@ def argument_spec() -> dict[str, object]:
 
 
 def main() -> None:
-    module = QuietModule(
-        argument_spec=argument_spec(),
+    run_module(
+        lambda module: run(module.params, module.check_mode),
+        argument_spec(),
+        place="dest",
         mutually_exclusive=[SELECTORS],
         required_if=[("state", "present", ("sparkflows_url",)), ("state", "present", SELECTORS, True)],
-        supports_check_mode=True,
     )
-    try:
-        result = run(module.params, module.check_mode)
-    except Problem as error:
-        module.fail_json(msg=str(error))
-    except OSError as error:
-        module.fail_json(msg="%s: %s. Check the space and the permissions below %s." % (error.filename, error.strerror, module.params["dest"]))
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -106,18 +106,12 @@ restart_due:
   type: bool
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.properties_file import ARGUMENT_SPEC, run
 
 
-def main():
-    module = QuietModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params, module.check_mode, module.no_log_values.update)
-    except Problem as problem:
-        module.fail_json(msg=str(problem))
-    module.exit_json(**result)
+def main() -> None:
+    run_module(lambda module: run(module.params, module.check_mode, module.no_log_values.update), ARGUMENT_SPEC, place="path")
 
 
 if __name__ == "__main__":

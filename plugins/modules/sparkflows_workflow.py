@@ -93,24 +93,18 @@ differing:
   sample: [nodes]
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.workflow_import import ARGUMENT_SPEC, run
 
 
 def main() -> None:
-    module = QuietModule(
-        argument_spec=ARGUMENT_SPEC,
+    run_module(
+        lambda module: run(module.params, Sparkflows(module.params), module.check_mode),
+        ARGUMENT_SPEC,
         # The action plugin reads src on the controller and hands the text over as content.
         required_one_of=[("src", "content")],
-        supports_check_mode=True,
     )
-    try:
-        result = run(module.params, Sparkflows(module.params), module.check_mode)
-    except Problem as error:
-        module.fail_json(msg=str(error), **error.result)
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -157,16 +157,16 @@ log:
   sample: [Job aborted.]
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.client import Sparkflows, sparkflows_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.workflows import run
 
 
 def main() -> None:
     one = [("workflow_id", "workflow_uuid", "workflow_name")]
-    module = QuietModule(
-        argument_spec=dict(
+    run_module(
+        lambda module: run(module.params, Sparkflows(module.params), module.check_mode),
+        dict(
             sparkflows_argument_spec(),
             workflow_id={"type": "int"},
             workflow_uuid={"type": "str"},
@@ -182,13 +182,7 @@ def main() -> None:
         ),
         mutually_exclusive=one,
         required_one_of=one,
-        supports_check_mode=True,
     )
-    try:
-        result = run(module.params, Sparkflows(module.params), module.check_mode)
-    except Problem as error:
-        module.fail_json(msg=str(error), **error.result)
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

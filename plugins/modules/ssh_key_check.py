@@ -207,17 +207,17 @@ login:
       type: str
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_check import run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.keys import policy_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.login import login_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import source_argument_spec
 
 
-def main():
-    module = QuietModule(
-        argument_spec=dict(
+def main() -> None:
+    run_module(
+        lambda module: run(module.params),
+        dict(
             source_argument_spec(),
             **policy_argument_spec(),
             **login_argument_spec(),
@@ -225,15 +225,7 @@ def main():
             owner={"type": "str"},
             fail_on_findings={"type": "bool", "default": True},
         ),
-        supports_check_mode=True,
     )
-    try:
-        result = run(module.params)
-    except Problem as problem:
-        module.fail_json(msg=str(problem))
-    if result["findings"] and module.params["fail_on_findings"]:
-        module.fail_json(msg=" ".join(finding["sentence"] for finding in result["findings"]), **result)
-    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

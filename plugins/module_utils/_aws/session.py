@@ -67,12 +67,6 @@ def aws_argument_spec() -> dict[str, t.Any]:
     }
 
 
-#: What `AnsibleModule` has to know about these options besides.
-MUTUALLY_EXCLUSIVE = [("aws_profile", "aws_access_key_id")]
-REQUIRED_TOGETHER = [("aws_access_key_id", "aws_secret_access_key")]
-REQUIRED_BY = {"aws_session_token": ["aws_access_key_id"]}
-
-
 class Aws:
     """One session in one region. A client is made when a service is called first; ``calls`` names the calls made so far."""
 

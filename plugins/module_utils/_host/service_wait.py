@@ -13,6 +13,8 @@ import time
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host.url_answers import url_answers
 
 #: A unit that systemd had to start this often while somebody waited for it will not come up by waiting longer.
 RESTARTS = 3
@@ -36,6 +38,9 @@ _STATUSES = {
     "239": "239/CACHE_DIRECTORY: its cache directory can't be made or handed over",
     "243": "243/CREDENTIALS: a credential that it names can't be read",
 }
+
+#: What the kernel (ENOSPC, EDQUOT) and SQLite (SQLITE_FULL) call it.
+_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|disk is full")
 
 
 class Waited(t.NamedTuple):
@@ -116,13 +121,30 @@ def journal(unit: str, lines: int) -> list[str]:
     return [line[:1000] for line in output[-_JOURNAL_BYTES:].splitlines()[-lines:]] or ["The journal has nothing of it."]
 
 
-#: What the kernel (ENOSPC, EDQUOT) and SQLite (SQLITE_FULL) call it.
-_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|disk is full")
-
-
 def disk_full(lines: t.Sequence[str]) -> str | None:
     """A sentence in place of a journal in which a service says that it could not write; None for any other."""
     said = next((line.strip() for line in reversed(lines) if _DISK_FULL.search(line)), None)
     if said is None:
         return None
     return "A file system is full: its journal says '%s'. `df -h` and `df -i` show which one; make room and run the role again." % said
+
+
+def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The result of service_wait; raises `Problem`, with the end of the journal, when the service does not come up."""
+    unit, url = params["unit"], params["url"]
+
+    def answer() -> str | None:
+        said = url_answers([{"url": url, "timeout": 5, "ca_path": None, "validate_certs": False, "use_proxy": False}])[url]
+        if said["error"]:
+            return str(said["error"])
+        return "%s answers with status %s." % (url, said["status"]) if (said["status"] or 0) >= 400 else None
+
+    waited = wait(unit, answer, params["timeout"])
+    seconds = round(waited.seconds, 1)
+    if not waited.answers:
+        lines = journal(unit, params["journal_lines"])
+        for secret in filter(None, params["secrets"]):
+            lines = [line.replace(secret, "***") for line in lines]
+        what = disk_full(lines) or "The end of its journal follows; after a repair run the role again.\n" + "\n".join(lines)
+        raise Problem("%s %s" % (waited.reason, what), seconds=seconds)
+    return {"seconds": seconds}

@@ -139,8 +139,11 @@ def json_safe(value: t.Any) -> t.Any:
     return value
 
 
-def run(params: t.Mapping[str, t.Any], client: Client) -> dict[str, t.Any]:
-    """Score the rows and return the module's result; :class:`Problem` when the answer is not the expected one."""
+def run(params: t.Mapping[str, t.Any], client: t.Any) -> dict[str, t.Any]:
+    """Score the rows and return the module's result; :class:`Problem` when the answer is not the expected one.
+
+    :param client: a `Client`, or what has its ``request``, ``decode`` and ``url``, such as an endpoint of SageMaker.
+    """
     check_params(params)
     major = params["mlflow_version"]
     if major == "auto":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import login as _ssh_login
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_text import Finding
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.keys import Report, examine, policy_of
@@ -40,7 +41,7 @@ def report_on(params: t.Mapping[str, t.Any], unattended: bool = False) -> Report
 
 
 def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The result of ssh_key_check."""
+    """The result of ssh_key_check; raises `Problem` with all findings when they are to be errors."""
     known = _ssh_login.check_params(params)
     report = report_on(params)
     findings = report.layout + report.findings
@@ -55,4 +56,7 @@ def run(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         findings.extend(attempt.findings)
         login = attempt.result
     result = {name: getattr(report, name) for name in PUBLIC}
-    return dict(result, findings=[dict(finding._asdict()) for finding in findings], login=login)
+    result.update(findings=[dict(finding._asdict()) for finding in findings], login=login)
+    if findings and params["fail_on_findings"]:
+        raise Problem(" ".join(finding.sentence for finding in findings), **result)
+    return result

@@ -14,7 +14,7 @@ import typing as t
 import pytest
 from ansible.module_utils import basic
 from ansible_collections.sparkflows.mlops.plugins import modules
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import QuietModule
 
 CANARY = "CANARY0123456789"
 # As Python writes it within a list or dictionary it is another text, which Ansible does not know again.

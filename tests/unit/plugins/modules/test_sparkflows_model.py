@@ -43,7 +43,7 @@ def test_what_is_missing(run_module, sparkflows_double, tmp_path):
     assert refused(model_id=1) == "state is present but all of the following are missing: sparkflows_url"
     assert refused(sparkflows_url=url) == "state is present but any of the following are missing: model_id, model_uuid, model_name"
     assert refused(sparkflows_url=url, model_id=1, sparkflows_token=sparkflows_double.token, dest="/proc/model") == (
-        "/proc/model: No such file or directory. Check the space and the permissions below /proc/model."
+        "/proc/model: No such file or directory. Check the path, the space and the permissions there."
     )
 
 
