@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _files as files
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from kills import EVERY, FIRST
 
 DEFAULTS = {

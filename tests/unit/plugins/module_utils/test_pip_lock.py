@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import environment as pip_environment
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from kills import EVERY, FIRST
 
 PYTHON = os.environ.get("TEST_PYTHON37") or os.path.realpath(sys.executable)
