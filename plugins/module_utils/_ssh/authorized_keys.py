@@ -17,14 +17,10 @@ import re
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import fingerprint, parse_public_key
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import KEY_TYPES, Key, key_of, public_key, words_of
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.user_files import UserFile
 
 MARKER = "sparkflows-mlops:"
-KEY_TYPES = (
-    "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "sk-ecdsa-sha2-nistp256@openssh.com", "sk-ssh-ed25519@openssh.com",
-    "ssh-ed25519", "ssh-rsa",
-)  # fmt: skip
 _FLAGS = (
     "agent-forwarding", "no-agent-forwarding", "no-port-forwarding", "no-pty", "no-touch-required", "no-user-rc", "no-X11-forwarding",
     "port-forwarding", "pty", "restrict", "user-rc", "verify-required", "X11-forwarding",
@@ -41,14 +37,6 @@ _VALUES = {
 # sshd knows one escape within quotes, \" ; any other backslash is itself.
 _QUOTED = re.compile(r'"((?:\\"|\\(?!")|[^"\\])*)"')
 _CLIENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
-
-
-class Key(t.NamedTuple):
-    """The public half of a key pair: its type, its base64 text and its fingerprint (`SHA256:…`)."""
-
-    type: str
-    text: str
-    fingerprint: str
 
 
 class Entry(t.NamedTuple):
@@ -69,27 +57,6 @@ class Revision(t.NamedTuple):
 
 
 # --------------------------------------------------------------------------------------------------------------- inputs
-
-
-def public_key(text: str) -> Key:
-    """Read a public key in OpenSSH's format, `type base64 [comment]`; raises `Problem` for anything else, without showing it."""
-    if "PRIVATE KEY" in text:
-        raise Problem("A private key was given where a public key belongs. Give the line that 'ssh-keygen -y' prints for it.")
-    words = _words(text.strip(" \t\r\n"))
-    if len(words) < 2 or "\n" in text.strip() or "\r" in text.strip():
-        raise Problem("A public key is one line of the form 'type base64 comment', as 'ssh-keygen -y' prints it; something else was given.")
-    kind, blob = words[0], words[1]
-    if kind not in KEY_TYPES:
-        raise Problem("A public key begins with %r, which is not a type of key that this module puts into authorized_keys: %s." % (kind, ", ".join(KEY_TYPES)))
-    data = parse_public_key("%s %s" % (kind, blob))
-    if data is None:
-        raise Problem("A public key says that it is %s, but what follows is damaged or another kind of key. Copy the whole line." % kind)
-    return Key(kind, blob, fingerprint(data))
-
-
-def _words(text: str) -> list[str]:
-    """Type, base64 text and comment: sshd parts them at spaces and tabs."""
-    return re.split(r"[ \t]+", text, maxsplit=2)
 
 
 def entry_options(sources: t.Sequence[str], options: t.Sequence[str]) -> str:
@@ -158,15 +125,14 @@ def entry(line: bytes) -> Entry | None:
     if not text or text.startswith("#"):
         return None
     options = ""
-    words = _words(text)
+    words = words_of(text)
     if words[0] not in KEY_TYPES:
         end = _end_of_options(text)
-        options, words = text[:end], _words(text[end:].lstrip(" \t"))
+        options, words = text[:end], words_of(text[end:].lstrip(" \t"))
     if len(words) < 2 or words[0] not in KEY_TYPES:
         return None
-    blob = parse_public_key("%s %s" % (words[0], words[1]))
     # A damaged key lets nobody in, but the line is still an entry that can be removed.
-    return Entry(options, Key(words[0], words[1], "damaged" if blob is None else fingerprint(blob)), words[2] if len(words) > 2 else "")
+    return Entry(options, key_of(words[0], words[1]), words[2] if len(words) > 2 else "")
 
 
 def _end_of_options(text: str) -> int:

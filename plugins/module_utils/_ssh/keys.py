@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 import typing as t
 
@@ -258,11 +257,13 @@ def _load(what: str, text: bytes, passphrase: t.Optional[str], report: Report) -
         return
     try:
         line = loaded.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-        blob = base64.b64decode(line.split()[1])
     except Exception:  # a curve or type that SSH has no name for
         curve = getattr(getattr(loaded, "curve", None), "name", "")
         report.type = curve or type(loaded).__name__.lstrip("_").replace("PrivateKey", "").lower() or "unknown"
         return
+    blob = parse_public_key(line.decode("ascii"))
+    if blob is None:
+        raise Damaged
     if report.blob is not None and report.blob != blob:
         report.find("damaged", "The public and the private part of %s do not belong together. Copy the key again." % _within(what))
         return

@@ -12,7 +12,7 @@ import re
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.authorized_keys import public_key
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import public_key
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.user_files import UserFile
 
 BEGIN = b"# BEGIN sparkflows-mlops"

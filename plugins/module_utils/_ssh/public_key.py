@@ -31,10 +31,13 @@ WIRE_TYPES = {
     "sk-ssh-ed25519@openssh.com": ("sk-ed25519", 2, 0),
     "sk-ecdsa-sha2-nistp256@openssh.com": ("sk-ecdsa", 3, 0),
 }
+#: Types of keys that may be in authorized_keys and known_hosts: OpenSSH does not take DSA any more.
+KEY_TYPES = tuple(sorted(set(WIRE_TYPES) - {"ssh-dss"}))
 CERTIFICATE = "-cert-v01@openssh.com"
 FOREVER = 2**64 - 1
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 _WORDS = re.compile(r"[ \t]+")
+_DAMAGED = "damaged"
 
 
 class Damaged(Problem):
@@ -135,6 +138,40 @@ def parse_public_key(line: str) -> t.Optional[bytes]:
         return blob
     except Damaged:
         return None
+
+
+def words_of(line: str) -> list[str]:
+    """Type, base64 text and comment, as far as there are any."""
+    return _WORDS.split(line, maxsplit=2)
+
+
+class Key(t.NamedTuple):
+    """The public half of a key pair: its type, its base64 text and its fingerprint (``SHA256:…``, or ``damaged``)."""
+
+    type: str
+    text: str
+    fingerprint: str
+
+
+def key_of(kind: str, text: str) -> Key:
+    """The key of a type and a base64 text, whether or not it is whole."""
+    blob = parse_public_key("%s %s" % (kind, text))
+    return Key(kind, text, _DAMAGED if blob is None else fingerprint(blob))
+
+
+def public_key(text: str) -> Key:
+    """The key in a line ``type base64 [comment]``; raises `Problem` for anything else, without showing it."""
+    if "PRIVATE KEY" in text:
+        raise Problem("A private key was given where a public key belongs. Give the line that 'ssh-keygen -y' prints for it.")
+    words = words_of(text.strip(" \t\r\n"))
+    if len(words) < 2 or "\n" in text.strip() or "\r" in text.strip():
+        raise Problem("A public key is one line of the form 'type base64 comment', as 'ssh-keygen -y' prints it; something else was given.")
+    if words[0] not in KEY_TYPES:
+        raise Problem("A public key begins with %r, which is not a type of key that this module takes: %s." % (words[0], ", ".join(KEY_TYPES)))
+    key = key_of(words[0], words[1])
+    if key.fingerprint == _DAMAGED:
+        raise Problem("A public key says that it is %s, but what follows is damaged or another kind of key. Copy the whole line." % key.type)
+    return key
 
 
 class Certificate(t.NamedTuple):

@@ -16,11 +16,12 @@ import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import authorized_keys
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import user_files
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import KEY_TYPES, public_key
 
 ONE = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB"
 TWO = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC"
-ONE_PRINT = authorized_keys.public_key(ONE).fingerprint
-TWO_PRINT = authorized_keys.public_key(TWO).fingerprint
+ONE_PRINT = public_key(ONE).fingerprint
+TWO_PRINT = public_key(TWO).fingerprint
 FOREIGN = b"# by hand\r\n\r\n" + TWO.encode() + b' somebody@home\ncommand="echo \\"a b\\" # sparkflows-mlops:a" ' + ONE.encode() + b"\n\xff\xfe no key\n"
 
 
@@ -251,7 +252,7 @@ BAD = {
     "two keys": ({"keys": [ONE + "\n" + TWO]}, LINE),
     "DSA": (
         {"keys": ["ssh-dss AAAAB3NzaC1kc3M="]},
-        "A public key begins with 'ssh-dss', which is not a type of key that this module puts into authorized_keys: %s." % ", ".join(authorized_keys.KEY_TYPES),
+        "A public key begins with 'ssh-dss', which is not a type of key that this module takes: %s." % ", ".join(KEY_TYPES),
     ),
     "damaged": ({"keys": [ONE[:-9]]}, DAMAGED % "ssh-ed25519"),
     "other type": ({"keys": [ONE.replace("ssh-ed25519", "ssh-rsa", 1)]}, DAMAGED % "ssh-rsa"),
@@ -313,4 +314,4 @@ def test_good_options_are_taken():
 def test_fingerprint_is_that_of_openssh(tmp_path):
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "key")], check=True)
     shown = subprocess.run(["ssh-keygen", "-l", "-f", str(tmp_path / "key.pub")], check=True, capture_output=True, text=True).stdout
-    assert authorized_keys.public_key((tmp_path / "key.pub").read_text()).fingerprint == shown.split()[1]
+    assert public_key((tmp_path / "key.pub").read_text()).fingerprint == shown.split()[1]
