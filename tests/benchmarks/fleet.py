@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 TESTBED = "fleet"
 IMAGE = "debian-13@converged-for-bench"
 SIZE = 16
+#: How many hosts are timed; the figures are of the first and the last, the plot is of all.
+COUNTS = (1, 4, SIZE)
 #: Runs of each kind, of which the median counts.
 ATTEMPTS = int(os.environ.get("BENCH_ATTEMPTS", "5"))
 #: The same on every host, so that hosts which were started from one image do not differ.
@@ -49,12 +51,23 @@ def figures(note: Callable[[str], None]) -> list[Figure]:
         hosts.up(TESTBED, dict.fromkeys(names, IMAGE), memory="2g")
         play(place, "site.yml", names)
         ordinary(place, names)
-        found = [figure for count in (1, SIZE) for figure in no_change(place, names[:count], note)]
+        seconds = {count: no_change(place, names[:count], note) for count in COUNTS}
+        if record := os.environ.get("BENCH_RECORD"):
+            Path(record).write_text(json.dumps(seconds, indent=2) + "\n")
+        found = [figure for count in (1, SIZE) for figure in ratios(count, seconds[count])]
+        lines = len(play(place, "site.yml", names).splitlines())
+        found.append((f"fleet.no-change-lines-beyond-hosts-{SIZE}", lines - SIZE, "at-most", 40))
         return found + list(one_differs(place, names, note))
 
 
-def no_change(place: Path, names: list[str], note: Callable[[str], None]) -> Iterator[Figure]:
-    """A run without anything to do against the floor and against ordinary roles."""
+def ratios(count: int, seconds: dict[str, float]) -> Iterator[Figure]:
+    """What the medians of one number of hosts come to."""
+    yield f"fleet.no-change-to-ping-{count}", seconds["no change"] / seconds["ping"], "at-most", 2.5
+    yield f"fleet.ordinary-to-no-change-{count}", seconds["ordinary"] / seconds["no change"], "at-least", 8 if count == SIZE else 0
+
+
+def no_change(place: Path, names: list[str], note: Callable[[str], None]) -> dict[str, float]:
+    """Median seconds of the floor, of a run without anything to do, and of ordinary roles that have nothing to do."""
     count = len(names)
     kinds: dict[str, Callable[[], object]] = {
         "ping": lambda: ping(place, names),
@@ -62,18 +75,11 @@ def no_change(place: Path, names: list[str], note: Callable[[str], None]) -> Ite
         "ordinary": lambda: ordinary(place, names),
     }
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
-    lines = 0
     for attempt in range(ATTEMPTS):
         for kind, run in kinds.items():
-            started = time.monotonic()
-            said = run()
-            times[kind].append(time.monotonic() - started)
-            lines = len(str(said).splitlines()) if kind == "no change" else lines
+            times[kind].append(timed(run))
         note(f"{count} hosts, round {attempt + 1}: " + ", ".join(f"{kind} {seen[-1]:.1f} s" for kind, seen in times.items()))
-    median = {kind: statistics.median(seen) for kind, seen in times.items()}
-    yield f"fleet.no-change-to-ping-{count}", median["no change"] / median["ping"], "at-most", 2.5
-    yield f"fleet.ordinary-to-no-change-{count}", median["ordinary"] / median["no change"], "at-least", 8 if count == SIZE else 0
-    yield f"fleet.no-change-lines-beyond-hosts-{count}", lines - count, "at-most", 40
+    return {kind: round(statistics.median(seen), 2) for kind, seen in times.items()}
 
 
 def one_differs(place: Path, names: list[str], note: Callable[[str], None]) -> Iterator[Figure]:
