@@ -33,7 +33,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._files import mak
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, HttpError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import scoring
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import models, options
-from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.engine import Docker, DockerError, parse_reference
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.engine import Docker, parse_reference
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.images import CERTIFICATES, Image, Images, fitting_release
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.known import Difference, State, label, settings_that_differ
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.proxy import Front, Proxy
@@ -243,7 +243,7 @@ class _Run:
         try:
             self.docker.start(container)
             self._patiently(want, backend, container, service["start_timeout"])
-        except (Unhealthy, DockerError) as error:
+        except Problem as error:
             tail = self.docker.log_tail(container)
             self.docker.remove(container, 0)
             raise Problem("The new container of the scorer %s cannot serve: %s%s %s" % (name, error, stays, _tail(tail))) from None
