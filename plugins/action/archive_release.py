@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import typing as t
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -24,8 +25,8 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_async = False
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
         args = dict(self._task.args)
         try:
             source = self._controller_path(args)
@@ -35,13 +36,13 @@ class ActionModule(ActionBase):
             return dict(result, failed=True, msg=str(problem))
 
         result.update(self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars))
-        if result.pop("needed", False) and not result.get("failed") and not self._task.check_mode:
+        if result.pop("needed", False) and source is not None and not result.get("failed") and not self._task.check_mode:
             result.update(self._execute_module(module_name=MODULE, module_args=self._transferred(source, args), task_vars=task_vars))
             if "invocation" in result:
                 result["invocation"]["module_args"].update(src=args["src"], remote_src=False)
         return result
 
-    def _controller_path(self, args):
+    def _controller_path(self, args: t.Mapping[str, t.Any]) -> str | None:
         """The file or folder on the controller that the task names, or None when the archive is elsewhere."""
         source = args.get("src")
         if (
@@ -53,14 +54,14 @@ class ActionModule(ActionBase):
         ):
             return None
         try:
-            path = self._find_needle("files", os.path.expanduser(source))
+            path: str = self._find_needle("files", os.path.expanduser(source))
         except AnsibleError:
             raise Problem(
                 "There is no file or directory %s on the controller. Correct src, or set remote_src if the archive is on the host." % source
             ) from None
-        return path if os.path.isdir(path) else self._loader.get_real_file(path)
+        return path if os.path.isdir(path) else str(self._loader.get_real_file(path))
 
-    def _know_digest(self, source, args):
+    def _know_digest(self, source: str, args: dict[str, t.Any]) -> None:
         """Put the digest of the source into the arguments, or refuse a file whose digest is another than the one given."""
         given = args.get("sha256")
         if os.path.isdir(source):
@@ -78,7 +79,7 @@ class ActionModule(ActionBase):
             )
         args["sha256"] = found
 
-    def _transferred(self, source, args):
+    def _transferred(self, source: str, args: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Transfer the archive; returns the arguments with which the module finds it on the host."""
         if self._connection._shell.tmpdir is None:
             self._make_tmp_path()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
@@ -20,7 +21,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _VALID_ARGS = frozenset(("show", "note", "refuse", "fail_on_difference", "path"))
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         task_vars = task_vars or {}
         result = dict(super().run(tmp, task_vars), changed=False)
         args = self._task.args
@@ -47,12 +48,12 @@ class ActionModule(ActionBase):
         return result
 
 
-def _plan_of(variables):
+def _plan_of(variables: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any] | None:
     plan = variables.get("mlops_plan")
     return plan if plan and "findings" in plan else None
 
 
-def _write(path, rows):
+def _write(path: str, rows: t.Sequence[report.Row]) -> str | None:
     """Write the report in the form that the suffix names; a sentence where that can't be done."""
     now = time.time()
     made_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))

@@ -9,6 +9,7 @@ A template that reads a file would make data of its text on ansible-core before 
 from __future__ import annotations
 
 import os
+import typing as t
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
@@ -23,8 +24,8 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_async = False
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
         args = dict(self._task.args)
         source = args.get("src")
         if source is not None:
@@ -41,10 +42,10 @@ class ActionModule(ActionBase):
             result["invocation"]["module_args"].update(src=source, content=None)
         return result
 
-    def _path(self, source):
+    def _path(self, source: t.Any) -> str:
         if not isinstance(source, str) or not source.strip():
             raise Problem("src is %r; name the file of a workflow on the controller." % (source,))
         try:
-            return self._loader.get_real_file(self._find_needle("files", os.path.expanduser(source)))
+            return str(self._loader.get_real_file(self._find_needle("files", os.path.expanduser(source))))
         except AnsibleError:
             raise Problem("There is no file %s on the controller. Correct src." % source) from None

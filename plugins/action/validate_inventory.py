@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible.plugins.action import ActionBase
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import InventorySettings
 
@@ -15,8 +17,8 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _VALID_ARGS = frozenset(("roles", "groups", "derived"))
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
         inventory = InventorySettings(self, self._task.args["roles"], task_vars or {}, self._task.args.get("derived") or ())
         problems = inventory.problems(self._task.args.get("groups") or ())
         result["problems"] = problems

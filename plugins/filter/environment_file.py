@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible.errors import AnsibleFilterError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host import systemd as _systemd
@@ -46,7 +48,7 @@ _value:
 """
 
 
-def environment_file(variables):
+def environment_file(variables: t.Any) -> str:
     """The lines of an environment file; AnsibleFilterError for what such a file can't hold."""
     if not isinstance(variables, dict):
         raise AnsibleFilterError("An environment is a dictionary of names and texts, but this is %s." % type(variables).__name__)
@@ -59,5 +61,5 @@ def environment_file(variables):
 class FilterModule:
     """The filter's registration."""
 
-    def filters(self):
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"environment_file": environment_file}

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible.errors import AnsibleFilterError
 
 DOCUMENTATION = r"""
@@ -49,7 +51,7 @@ _value:
 """
 
 
-def hosts_due(hosts, hostvars, roles):
+def hosts_due(hosts: list[str], hostvars: t.Mapping[str, t.Any], roles: t.Collection[str]) -> list[str]:
     """The hosts on which one of the roles is due; AnsibleFilterError where nothing was planned at all."""
     if not hostvars:
         # Where tags, tasks or hosts are only listed, nothing was planned, and any host may be due.
@@ -63,5 +65,5 @@ def hosts_due(hosts, hostvars, roles):
 class FilterModule:
     """The filters of this file."""
 
-    def filters(self):
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"hosts_due": hosts_due}

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible.errors import AnsibleFilterError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.named import named_settings as _named
@@ -46,7 +48,7 @@ _value:
 """
 
 
-def named_settings(options, names=None):
+def named_settings(options: t.Mapping[str, t.Any], names: t.Mapping[str, str] | None = None) -> dict[str, t.Any]:
     """Values by name of the setting; AnsibleFilterError for options whose names nobody knows."""
     try:
         return _named(options, names or {})
@@ -57,5 +59,5 @@ def named_settings(options, names=None):
 class FilterModule:
     """The filter's registration."""
 
-    def filters(self):
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"named_settings": named_settings}

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host.reach import problems
 
 DOCUMENTATION = r"""
@@ -46,5 +48,5 @@ _value:
 class FilterModule:
     """The filter's registration."""
 
-    def filters(self):
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"reach_problems": problems}

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.sparkflows.mlops.plugins.module_utils._urls import service_url
 
 DOCUMENTATION = r"""
@@ -50,5 +52,5 @@ _value:
 class FilterModule:
     """The filter's registration."""
 
-    def filters(self):
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"service_url": service_url}

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible.errors import AnsibleFilterError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.ssh_access import target_of
@@ -46,7 +48,7 @@ _value:
 """
 
 
-def ssh_targets(hosts, hostvars):
+def ssh_targets(hosts: t.Iterable[str], hostvars: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
     """Targets of ssh_access; AnsibleFilterError for a port that is none."""
     try:
         return [target_of(host, hostvars[host]) for host in hosts]
@@ -57,5 +59,5 @@ def ssh_targets(hosts, hostvars):
 class FilterModule:
     """The filters of this file."""
 
-    def filters(self):
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"ssh_targets": ssh_targets}

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.tracking_login import pending, problem
 
 DOCUMENTATION = r"""
@@ -53,7 +55,7 @@ _value:
 """
 
 
-def tracking_login(answer, url, with_login):
+def tracking_login(answer: t.Mapping[str, t.Any], url: str, with_login: t.Any) -> dict[str, t.Any]:
     """The judgement that the documentation describes."""
     return {"pending": pending(answer), "problem": problem(answer, url, bool(with_login))}
 
@@ -61,5 +63,5 @@ def tracking_login(answer, url, with_login):
 class FilterModule:
     """The filter's registration."""
 
-    def filters(self):
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"tracking_login": tracking_login}
