@@ -9,25 +9,29 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived, hosts
-from ansible_collections.sparkflows.mlops.plugins.plugin_utils import host_reading
+from ansible_collections.sparkflows.mlops.plugins.plugin_utils import host_reading, other_hosts
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import InventorySettings
+from ansible_collections.sparkflows.mlops.plugins.plugin_utils.private_key import private_key
 
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("role", "roles", "site", "made", "refuse"))
+    _VALID_ARGS = frozenset(("role", "roles", "site", "made", "refuse", "complete", "answers"))
 
     def run(self, tmp=None, task_vars=None):
         task_vars = task_vars or {}
         result = dict(super().run(tmp, task_vars), changed=False)
         args = self._task.args
+        if args.get("complete"):
+            return self._completed(result, task_vars)
         if len([name for name in ("role", "roles", "site") if args.get(name)]) != 1:
-            return dict(result, failed=True, msg="Exactly one of role, roles and site has to be given: the one role, a list of them, or lists by group.")
+            sentence = "Exactly one of role, roles, site and complete has to be given: a role, a list of them, lists by group, or a plan."
+            return dict(result, failed=True, msg=sentence)
         site = args.get("site") or {}
         roles = [args["role"]] if args.get("role") else args.get("roles") or self._roles_of(site, task_vars)
         made = args.get("made")
-        if made and self._task.check_mode and set(roles) <= set(made["roles"]):
+        if made and self._task.check_mode and all(role in made["roles"] and made["roles"][role]["planned"] for role in roles):
             # Nothing was done since, and what earlier roles would have done is in it.
             result.update(findings=made["findings"], roles={role: made["roles"][role] for role in roles})
             return self._of_one(result, roles)
@@ -49,18 +53,32 @@ class ActionModule(ActionBase):
             inventory_address=variables.address(),
             ansible_port=self._templar.template(task_vars.get("ansible_port")),
         )
+        if "ssh_access" in roles:
+            settings["ssh_access_key"] = private_key(settings)
         planned = hosts.Planned(roles, settings, variables.fill_in, self._ahead(task_vars))
         try:
-            reading, unread = host_reading.read(self, planned.questions(), task_vars)
+            asked, clients = other_hosts.with_questions_of(planned.questions(), inventory.having.get("ssh_access", ()), task_vars)
+            reading, unread = host_reading.read(self, asked, task_vars)
         except host_reading.Unreachable as unreachable:
             return unreachable.result
         if unread:
             return self._with_findings(dict(result, roles={}, due=[]), unread, task_vars)
         plan = planned.judge(reading)
-        result.update(roles=plan.roles, due=plan.due, settings=variables.public(), derived=variables.derived)
+        result.update(roles=other_hosts.to_be_read(plan.roles), due=plan.due, settings=variables.public(), derived=variables.derived)
+        result["answers"] = {client: reading["predictions"][name] for client, name in clients.items()}
         if self._task.diff and plan.diff:
             result["diff"] = plan.diff
         return self._with_findings(self._of_one(result, roles), plan.findings, task_vars)
+
+    def _completed(self, result, task_vars):
+        """An earlier plan, with the answers of other hosts that it waited for."""
+        made = other_hosts.plain(self._task.args["complete"])
+        roles = made.get("roles") or {}
+        found = hosts.complete(roles, made.get("settings") or {}, other_hosts.answers(roles, self._task.args.get("answers") or (), task_vars))
+        result.update({key: made[key] for key in ("settings", "derived", "answers") if key in made})
+        result.update(roles=other_hosts.to_be_read(roles, task_vars), due=hosts.due(roles))
+        result = self._of_one(result, list(roles)) if roles else result
+        return self._with_findings(result, list(dict.fromkeys((made.get("findings") or []) + found)), task_vars)
 
     def _ahead(self, task_vars):
         """What roles before this one would have done on this host, which check mode left undone."""

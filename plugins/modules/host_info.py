@@ -178,8 +178,9 @@ options:
         required: true
       module:
         description:
-          - Which module. V(login_file), V(mlops_deployments) and V(sparkflows) are none - the login of the tracking server's proxy, all that an agent
-            serves, and what several modules tell of a Sparkflows server with one login.
+          - Which module. V(login_file), V(mlops_deployments), V(sparkflows), V(ssh_logins), V(ssh_pins) and V(ssh_target) are none - the login
+            of the tracking server's proxy, all that an agent serves, what several modules tell of a Sparkflows server with one login, logins by SSH that are
+            tried, the host keys that are pinned, and the host keys and entries of a host that is logged in to.
         type: str
         required: true
         choices:
@@ -191,6 +192,10 @@ options:
           - pip_environment
           - scorer_services
           - sparkflows
+          - ssh_logins
+          - ssh_pins
+          - ssh_private_key
+          - ssh_target
       options:
         description: Its options, but for those that are secret.
         type: dict

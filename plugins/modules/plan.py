@@ -24,7 +24,7 @@ options:
     description:
       - The name of the one role to plan. Its part of the result is then returned at the top, too, as RV(steps), RV(differences), RV(inputs)
         and RV(planned).
-      - One of O(role), O(roles) and O(site) has to be given.
+      - One of O(role), O(roles), O(site) and O(complete) has to be given.
     type: str
   roles:
     description:
@@ -44,6 +44,16 @@ options:
       - In check mode, where nothing was done since, its answer is given again for roles that are all in it, and the host is not contacted.
         Otherwise the host is read anew, as roles that ran in between may have changed it.
     type: dict
+  complete:
+    description:
+      - The result of an earlier run of this module for the same host, in which a role waits for what other hosts say. The host is not contacted.
+      - Their answers are taken from O(answers), and from the plans that these hosts have in the variable C(mlops_plan). Where one is still missing, the
+        role waits on. O(roles) and O(site) do not matter then, and O(role) is the one whose part is returned at the top.
+    type: dict
+  answers:
+    description: Results of M(sparkflows.mlops.host_info), as a loop over C(unread) of the RV(inputs) registers them.
+    type: list
+    elements: dict
   refuse:
     description: Whether the task fails when something is found.
     type: bool
@@ -110,7 +120,10 @@ roles:
   type: dict
   contains:
     planned:
-      description: Whether the role plans at all. One that does not finds out as it goes what to do, and nothing else is said of it.
+      description:
+        - Whether the role plans at all, and is not waiting for what other hosts say. Else it finds out as it goes what to do.
+        - Of a role that waits, RV(inputs) has C(asks), for each host the C(predictions) for M(sparkflows.mlops.host_info), and C(unread), those that are
+          worth a task.
       returned: always
       type: bool
     steps:
@@ -191,6 +204,11 @@ due:
 derived:
   description: The variables that the rest of the inventory can answer, with the values in force.
   returned: when the host was read and O(made) was not used
+  type: dict
+  sample: {}
+answers:
+  description: What the host said to the plans of other hosts, by the name of these hosts. It is public.
+  returned: when the host was read
   type: dict
   sample: {}
 """

@@ -136,23 +136,11 @@ removed:
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.authorized_keys import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.authorized_keys import ARGUMENT_SPEC, run
 
 
 def main():
-    module = QuietModule(
-        argument_spec={
-            "user": {"type": "str", "required": True},
-            "client": {"type": "str", "required": True},
-            # Public keys.
-            "keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
-            "from": {"type": "list", "elements": "str", "default": []},
-            "options": {"type": "list", "elements": "str", "default": []},
-            "exclusive": {"type": "bool", "default": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        },
-        supports_check_mode=True,
-    )
+    module = QuietModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         result = run(module.params, module.check_mode)
     except Problem as problem:

@@ -145,34 +145,20 @@ findings:
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_file import KeyFile
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_file import ARGUMENT_SPEC, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.keys import policy_argument_spec
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import fingerprint, parse_public_key
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import source_argument_spec
 
 
 def main():
     module = QuietModule(
-        argument_spec=dict(
-            source_argument_spec(),
-            **policy_argument_spec(),
-            dest={"type": "path", "required": True},
-            owner={"type": "str"},
-            group={"type": "str"},
-            state={"type": "str", "choices": ["present", "absent"], "default": "present"},
-            # The action plugin sets this, and public_key to the public half.
-            content={"type": "str", "no_log": True},
-        ),
+        # The action plugin sets content, and public_key to the public half.
+        argument_spec={**source_argument_spec(), **policy_argument_spec(), **ARGUMENT_SPEC},
         supports_check_mode=True,
     )
     params = module.params
     try:
-        if params["state"] == "absent":
-            # Whose it was does not matter any more, and they may be gone.
-            result = KeyFile(params["dest"], None, None, module.check_mode).remove()
-        else:
-            file = KeyFile(params["dest"], params["owner"], params["group"], module.check_mode)
-            result = file.make(params["content"].encode("utf-8"), fingerprint(parse_public_key(params["public_key"])))
+        result = run(params, module.check_mode)
     except Problem as problem:
         module.fail_json(msg=str(problem))
     except OSError as error:

@@ -32,6 +32,9 @@ KEY = "/home/sparkflows/.ssh/sparkflows_mlops"
 PINS = "/home/sparkflows/.ssh/known_hosts"
 ENTRIES = f"/home/{USER}/.ssh/authorized_keys"
 FOREIGN = "# somebody's own\n"
+#: A public key that nobody has the private half of.
+OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILxfmlzPtxAAZFWMOqXjlvCLBRcw9MbPWMqCxzKVAx9o"
+CHANGES = "find /home -newer /etc/hostname -printf '%%p %%C@\\n' | sort"
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +114,88 @@ def test_host_keys_are_those_of_the_hosts(sparkflows: Host, targets: Any) -> Non
     assert pinned == ["# BEGIN sparkflows-mlops", *sorted(expected), "# END sparkflows-mlops"]
 
 
+# ------------------------------------------------------------------------------------------------------------- by a plan
+
+
+ENTRY = "/sparkflows-mlops:sparkflows/"
+#: What is spoiled together: for each a host, a command, and the row of the plan that names it.
+SPOILED: dict[str, list[tuple[str, str, tuple[str, str, str]]]] = {
+    "open, forgotten, unpinned": [
+        ("sparkflows", f"chmod 0640 {KEY}", (f"{KEY}: mode", "0640", "0600")),
+        ("sparkflows", f"install -m 0600 /dev/null {KEY}.new", (f"{KEY}.new", "there", "removed")),
+        ("sparkflows", f"sed -i '/^debian13 /d' {PINS}", (f"{PINS}: host key of debian13 ssh-ed25519", "missing", "SHA256:")),
+        ("debian13", f"sed -i '{ENTRY}d' {ENTRIES}", (f"authorized_keys of {USER} on debian13: SHA256:", "missing", "lets in")),
+    ],
+    "somebody else's": [
+        ("sparkflows", f"chown root {KEY}", (f"{KEY}: owner", "root", "sparkflows")),
+        ("sparkflows", f"sed -i 's/^debian13 ssh-ed25519 .*/debian13 {OTHER}/' {PINS}", (f"{PINS}: host key of debian13 ssh-ed25519", "SHA256:", "SHA256:")),
+        ("debian12", f"sed -i '{ENTRY}s/^from=[^ ]* //' {ENTRIES}", (f"authorized_keys of {USER} on debian12: SHA256:", "has other options", "as wanted")),
+        ("debian12", f"sh -c 'echo {OTHER} sparkflows-mlops:sparkflows >> {ENTRIES}'",
+         (f"authorized_keys of {USER} on debian12: SHA256:", "lets in", "removed")),
+        ("debian13", f"chmod 0644 {ENTRIES}", (f"authorized_keys of {USER} on debian13", "with mode 0644", "with mode 0600")),
+    ],
+    "gone": [
+        ("sparkflows", f"rm {KEY} {PINS}", (KEY, "missing", "SHA256:")),
+        ("debian13", f"userdel -r {USER}", (f"user {USER} on debian13", "missing", "made")),
+        ("debian12", f"chmod 0755 /home/{USER}/.ssh", (f"authorized_keys of {USER} on debian12", "with mode 0755", "with mode 0700")),
+    ],
+}  # fmt: skip
+
+
+def rows(operator: Any, path: Path) -> list[dict[str, str]]:
+    """What a plan says of the hosts, but that there is nothing to do; it changes nothing."""
+    assert operator.play("plan.yml", plan_report=str(path)).unchanged
+    return [row for row in json.loads(path.read_text())["rows"] if row["severity"] != "unchanged"]
+
+
+@pytest.mark.parametrize("spoil", SPOILED)
+def test_what_is_spoiled_is_named_and_put_right(operator, on: Callable[[str], Host], sparkflows: Host, targets: Any, spoil: str, tmp_path: Path) -> None:
+    for host, command, _row in SPOILED[spoil]:
+        on(host).check_output(command)
+    seen = rows(operator, tmp_path / "plan.json")
+    assert {(row["severity"], row["host"], row["role"]) for row in seen} == {("difference", "sparkflows", "ssh_access")}
+    for _host, _command, (item, before, after) in SPOILED[spoil]:
+        assert [row for row in seen if row["item"].startswith(item) and before in row["before"] and after in row["after"]], (item, seen)
+    operator.play("site.yml")
+    assert works(sparkflows, targets)
+    assert rows(operator, tmp_path / "plan.json") == []
+
+
+def test_a_login_that_stopped_working_differs_until_it_works(operator, on: Callable[[str], Host], sparkflows: Host, tmp_path: Path) -> None:
+    on("debian13").check_output("usermod --shell /bin/false %s", USER)
+    (row,) = rows(operator, tmp_path / "plan.json")
+    said = f"The login of sparkflows as {USER} at debian13 port 22 failed at the command: "
+    assert (row["item"], row["before"], row["after"]) == ("login at debian13", "fails", "proved")
+    assert row["reason"].startswith(said)
+    assert said in operator.play("site.yml", fails=True).text
+    assert sparkflows.run("pgrep -u sparkflows ssh").stdout == "", "a login that was tried has ended"
+    on("debian13").check_output("usermod --shell /bin/bash %s", USER)
+    assert rows(operator, tmp_path / "plan.json") == []
+
+
+def test_a_plan_reads_each_host_once(operator) -> None:
+    connections = re.findall(r"<(\S+)> ESTABLISH SSH CONNECTION", operator.play("plan.yml", "-vvv").output)
+    assert sorted(connections) == ["debian12", "debian13", "sparkflows"]
+
+
+def test_findings_of_all_hosts_are_told_before_anything_is_changed(operator, sparkflows: Host, targets: Any) -> None:
+    hosts = [sparkflows, *(host for host, _address, _port in targets)]
+    before = [host.check_output(CHANGES) for host in hosts]
+    wrong = {
+        "ssh_access_service_user": "ghost", "ssh_access_user": "ghost-ssh", "ssh_access_create_user": False, "ssh_access_key_path": "/home/sparkflows/.ssh",
+        "ssh_access_source": "value", "ssh_access_value": "no key at all", "ssh_access_secret_field": "",
+    }  # fmt: skip
+    for playbook in ("site.yml", "converge.yml"):
+        said = operator.play(playbook, fails=True, **wrong).text
+        assert "Nothing was changed" in said
+        assert "The host has no user ghost, who would use the key." in said
+        assert "/home/sparkflows/.ssh is a folder, but ssh_access_key_path is the path of a file" in said
+        assert "The key given with value is no private key" in said
+        for name in ("debian13", "debian12"):
+            assert f"{name} has no user ghost-ssh to log in as." in said
+    assert [host.check_output(CHANGES) for host in hosts] == before
+
+
 # -------------------------------------------------------------------------------------------------------------- refused
 
 
@@ -128,9 +213,9 @@ BAD = {
 @pytest.mark.parametrize("fault", BAD)
 def test_bad_input(operator, sparkflows: Host, targets: Any, fault: str) -> None:
     variables, sentence = BAD[fault]
-    before = [host.check_output("find /home -newer /etc/hostname -printf '%%p %%C@\\n' | sort") for host in (sparkflows, targets[0][0])]
+    before = [host.check_output(CHANGES) for host in (sparkflows, targets[0][0])]
     assert sentence in operator.play("converge.yml", fails=True, **variables).text
-    assert [host.check_output("find /home -newer /etc/hostname -printf '%%p %%C@\\n' | sort") for host in (sparkflows, targets[0][0])] == before
+    assert [host.check_output(CHANGES) for host in (sparkflows, targets[0][0])] == before
 
 
 # -------------------------------------------------------------------------------------------------------------- rotated

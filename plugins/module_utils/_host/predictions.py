@@ -21,6 +21,10 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import ag
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import environment as pip_environment
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import options as scorer_options
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import standing as sparkflows_standing
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import key_file as ssh_key_file
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import known_hosts as ssh_known_hosts
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import service_login as ssh_service_login
+from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import target as ssh_target
 
 Options = t.Dict[str, t.Any]
 
@@ -55,6 +59,11 @@ MODULES = {
     "mlops_deployments": _Module(agent_reading.ARGUMENT_SPEC, agent_reading.read),
     # No module, but what several of them tell with one login.
     "sparkflows": _Module(sparkflows_standing.ARGUMENT_SPEC, sparkflows_standing.run),
+    "ssh_private_key": _Module(ssh_key_file.ARGUMENT_SPEC, lambda options: ssh_key_file.run(options, check_mode=True)),
+    # Not modules: logins that are tried, what is pinned, and a host that is logged in to.
+    "ssh_logins": _Module(ssh_service_login.ARGUMENT_SPEC, ssh_service_login.look),
+    "ssh_pins": _Module(ssh_known_hosts.LOOK_SPEC, ssh_known_hosts.look),
+    "ssh_target": _Module(ssh_target.ARGUMENT_SPEC, ssh_target.look),
     "scorer_services": _Module(scorer_options.ARGUMENT_SPEC, _scorer_services),
 }
 

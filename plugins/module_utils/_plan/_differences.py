@@ -57,6 +57,8 @@ class State(t.NamedTuple):
     is what the role's tasks and templates are filled with; it is asked for without a reading where a file is compared on the host.
     ``differences(settings, reading, contents, ahead)`` is None for a role that decides by itself as it goes.
     ``needs(settings, reading, ahead)`` are further sentences, for what the role needs of roles before it and they are not going to bring.
+    ``asks(settings)`` are questions to other hosts that the role changes or rests on, a prediction by the host's name. The other parts find the
+    answers in ``settings["answers"]``, by the host's name; `findings` and `inputs` are asked for before there are any, `differences` is not.
     """
 
     questions: t.Callable[[Settings], Questions]
@@ -65,6 +67,7 @@ class State(t.NamedTuple):
     inputs: t.Callable[[Settings, t.Optional[Reading]], Inputs] = lambda settings, reading: {}
     differences: t.Optional[t.Callable[[Settings, Reading, Contents, Ahead], list[Difference]]] = None
     needs: t.Callable[[Settings, Reading, Ahead], list[str]] = lambda settings, reading, ahead: []
+    asks: t.Callable[[Settings], dict[str, dict[str, t.Any]]] = lambda settings: {}
 
 
 def steps(differences: t.Iterable[Difference]) -> list[str]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_checks as checks
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import ssh_access
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import Ahead, File, Questions, steps
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.states import STATES
@@ -33,10 +32,6 @@ def least_python(of_core: t.Any) -> tuple[tuple[int, int], str]:
     if isinstance(of_core, tuple) and of_core > _LEAST_PYTHON:
         return t.cast("tuple[int, int]", of_core[:2]), "The running ansible-core"
     return _LEAST_PYTHON, "The collection"
-
-
-#: Of roles that decide as they go: whether they do nothing on a host by their settings alone.
-IDLE: dict[str, t.Callable[[Settings], bool]] = {"ssh_access": lambda settings: not ssh_access.acts(settings)}
 
 
 def questions(roles: t.Iterable[str], settings: Settings) -> Questions:
@@ -66,6 +61,16 @@ def findings(roles: t.Iterable[str], settings: Settings, reading: Reading) -> li
     return list(dict.fromkeys(found))
 
 
+def due(roles: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
+    """The roles that have to run: the first that differs, and all after it, as it may change what they find. Each plans again for itself.
+
+    :param roles: what a plan says of each.
+    """
+    names = list(roles)
+    differing = [number for number, name in enumerate(names) if roles[name]["steps"] or not roles[name]["planned"]]
+    return names[differing[0] :] if differing else []
+
+
 class Plan(t.NamedTuple):
     """What a reading comes to: sentences, and for each role its ``steps``, ``differences``, ``inputs`` and whether it is ``planned`` at all.
 
@@ -78,10 +83,8 @@ class Plan(t.NamedTuple):
 
     @property
     def due(self) -> list[str]:
-        """The roles that have to run: the first that differs, and all after it, as it may change what they find. Each plans again for itself."""
-        names = list(self.roles)
-        differing = [number for number, name in enumerate(names) if self.roles[name]["steps"] or not self.roles[name]["planned"]]
-        return names[differing[0] :] if differing else []
+        """See `due`."""
+        return due(self.roles)
 
 
 class Planned:
@@ -113,9 +116,14 @@ class Planned:
         for role in self.roles:
             state = STATES.get(role)
             if state is None or state.differences is None:
-                idle = role in IDLE and IDLE[role](self.settings)
-                roles[role] = {"planned": idle, "steps": [], "differences": [], "inputs": {}}
-                ahead[role] = [] if idle else ["undecided"]
+                roles[role] = _undecided({})
+                ahead[role] = ["undecided"]
+                continue
+            asked = state.asks(self.settings)
+            if set(asked) - set(self.settings.get("answers") or {}):
+                seen = _part(state.questions(self.settings), reading)
+                roles[role] = _undecided({**state.inputs(self.settings, reading), "seen": seen, "asks": _by_host(asked), "answers": {}})
+                ahead[role] = ["undecided"]
                 continue
             contents = {file.path: self._filled(role, file, reading) for of_role, file in self._files() if of_role == role and not file.secret}
             needed += state.needs(self.settings, reading, ahead)
@@ -139,3 +147,43 @@ class Planned:
 
     def _filled(self, role: str, file: File, reading: Reading | None) -> str:
         return self._fill_in(role, file.template, STATES[role].inputs(self.settings, reading))
+
+
+def _undecided(values: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What a plan says of a role that it can't judge, or not yet."""
+    return {"planned": False, "steps": [], "differences": [], "inputs": values}
+
+
+def _by_host(asked: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """Questions to other hosts, as tasks are filled with them: C(host), and C(predictions) for C(host_info)."""
+    return [{"host": host, "predictions": [question]} for host, question in asked.items()]
+
+
+def _part(asked: Questions, reading: Reading) -> Reading:
+    """Of a reading, the answers to the questions of one role."""
+    names = {option: [entry if isinstance(entry, str) else entry.get("path", entry.get("name")) for entry in value] for option, value in asked.items()}
+    return {"packages": None, **{option: {name: reading[option][name] for name in some if name in reading[option]} for option, some in names.items()}}
+
+
+def complete(roles: dict[str, dict[str, t.Any]], settings: Settings, answers: t.Mapping[str, t.Any]) -> list[str]:
+    """Judge the roles that waited for other hosts and have all answers now, in place; returns what is found.
+
+    :param roles: what the plan says of each role.
+    :param settings: those in force, without secrets.
+    :param answers: by host, what it said to the question in ``asks``.
+    """
+    found: list[str] = []
+    for role, part in roles.items():
+        waits = part["inputs"]
+        if part["planned"] or not waits.get("asks"):
+            continue
+        got = {**waits["answers"], **{asked["host"]: answers[asked["host"]] for asked in waits["asks"] if asked["host"] in answers}}
+        left = [asked for asked in waits["asks"] if asked["host"] not in got]
+        if left:
+            roles[role] = _undecided({**waits, "asks": left, "answers": got})
+            continue
+        known = {**settings, **waits["settings"], "answers": got}
+        plan = Planned([role], known, lambda role, template, inputs: "", {}).judge(waits["seen"])
+        roles[role] = plan.roles[role]
+        found += plan.findings
+    return found

@@ -17,6 +17,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state impor
     python,
     scorer,
     sparkflows,
+    ssh_access,
 )
 
 #: The roles in the order in which they run.
@@ -27,6 +28,7 @@ STATES = {
     "mlflow_server": mlflow_server.STATE,
     "mlops_agent": mlops_agent.STATE,
     "firewall": firewall.STATE,
+    "ssh_access": ssh_access.STATE,
     "sparkflows": sparkflows.STATE,
     "scorer": scorer.STATE,
 }

@@ -21,6 +21,16 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key i
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.user_files import UserFile
 
 MARKER = "sparkflows-mlops:"
+#: The options of the module C(ssh_authorized_keys). The keys are public.
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "user": {"type": "str", "required": True},
+    "client": {"type": "str", "required": True},
+    "keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "from": {"type": "list", "elements": "str", "default": []},
+    "options": {"type": "list", "elements": "str", "default": []},
+    "exclusive": {"type": "bool", "default": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
 _FLAGS = (
     "agent-forwarding", "no-agent-forwarding", "no-port-forwarding", "no-pty", "no-touch-required", "no-user-rc", "no-X11-forwarding",
     "port-forwarding", "pty", "restrict", "user-rc", "verify-required", "X11-forwarding",

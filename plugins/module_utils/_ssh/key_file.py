@@ -20,6 +20,15 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import fingerprint, parse_public_key
 
+#: What a host is told of a key: where it belongs, and, with C(present), the key and its public half.
+ARGUMENT_SPEC: t.Dict[str, t.Any] = {
+    "dest": {"type": "path", "required": True},
+    "owner": {"type": "str"},
+    "group": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "content": {"type": "str", "no_log": True},
+    "public_key": {"type": "str"},
+}
 _SCRATCH = ".tmp-"
 _MOST_BYTES = 64 * 1024
 
@@ -242,6 +251,17 @@ class KeyFile:
             "owner": "not there yet" if state.uid is None else _user_name(state.uid),
             "group": "not there yet" if state.gid is None else _group_name(state.gid),
         }
+
+
+def run(params: t.Mapping[str, t.Any], check_mode: bool) -> t.Dict[str, t.Any]:
+    """Make a file hold what `params`, those of `ARGUMENT_SPEC`, say, or with `check_mode` only tell; returns the module's result. Raises `Problem`."""
+    if params["state"] == "absent":
+        # Whose it was does not matter any more, and they may be gone.
+        return KeyFile(params["dest"], None, None, check_mode).remove()
+    blob = parse_public_key(params["public_key"] or "")
+    if blob is None or not params["content"]:
+        raise Problem("The private key and its public half were not handed over. The action plugin of ssh_private_key fills them in on the controller.")
+    return KeyFile(params["dest"], params["owner"], params["group"], check_mode).make(params["content"].encode("utf-8"), fingerprint(blob))
 
 
 def fingerprint_of(content: bytes) -> t.Optional[str]:

@@ -15,6 +15,12 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Pr
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import public_key
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.user_files import UserFile
 
+#: The options of `look`.
+LOOK_SPEC: dict[str, t.Any] = {
+    "path": {"type": "path", "required": True},
+    "user": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
 BEGIN = b"# BEGIN sparkflows-mlops"
 END = b"# END sparkflows-mlops"
 _BLOCK = re.compile(rb"^%s\n(?:.*\n)*?%s(?:\n|\Z)" % (BEGIN, END), re.MULTILINE)
@@ -39,10 +45,15 @@ def pins(entries: t.Sequence[str]) -> list[str]:
 def revise(content: bytes, lines: t.Sequence[str]) -> bytes:
     """Make the block hold these lines, or take it away when there are none; raises `Problem` for a block without an end."""
     before, found, rest = _split(content)
-    block = BEGIN + b"\n" + "".join(line + "\n" for line in lines).encode() + END + b"\n" if lines else b""
+    block = render(lines)
     if not found and block and before and not before.endswith(b"\n"):
         before += b"\n"
     return before + block + rest
+
+
+def render(lines: t.Sequence[str]) -> bytes:
+    """The block that holds these lines; nothing when there are none."""
+    return BEGIN + b"\n" + "".join(line + "\n" for line in lines).encode() + END + b"\n" if lines else b""
 
 
 def _split(content: bytes) -> tuple[bytes, bytes, bytes]:
@@ -53,6 +64,16 @@ def _split(content: bytes) -> tuple[bytes, bytes, bytes]:
     if BEGIN in content.split(b"\n"):
         raise Problem("The file has the line '%s' and no line '%s' after it. Remove what is left of the block." % (BEGIN.decode(), END.decode()))
     return content, b"", b""
+
+
+def look(params: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What is there before it is known which keys are to be pinned; of the options of `run`, ``entries`` is not needed.
+
+    ``block`` is the text of the block, empty where there is none; ``states`` are lines about owners and modes that a change would mend, before and
+    after. `run` changes nothing if and only if the block is what `render` makes of the entries and no state differs.
+    """
+    edit = UserFile(params["user"], params["path"]).edit(lambda content: content, True, create=params["state"] == "present", repair=False)
+    return {"changed": False, "block": _split(edit.before)[1].decode("utf-8", "replace"), "states": edit.states}
 
 
 def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:

@@ -98,3 +98,29 @@ def test_half_a_block_is_not_guessed_at(tmp_path):
     assert str(caught.value) == (
         "The file has the line '# BEGIN sparkflows-mlops' and no line '# END sparkflows-mlops' after it. Remove what is left of the block."
     )
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        None, "", "mlflow-b x\n", "# BEGIN sparkflows-mlops\nmlflow-a %s\n# END sparkflows-mlops\n" % KEY,
+        "# BEGIN sparkflows-mlops\nmlflow-a %s\n# END sparkflows-mlops" % KEY, "# BEGIN sparkflows-mlops\nmlflow-a %s\n# END sparkflows-mlops\n" % OTHER,
+        "# BEGIN sparkflows-mlops\n# END sparkflows-mlops\n",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_a_look_tells_what_a_run_would_change_before_the_keys_are_known(tmp_path, there, state):
+    path = tmp_path / "known_hosts"
+    if there is not None:
+        path.write_text(there)
+    seen = known_hosts.look({"path": str(path), "user": ME, "state": state})
+    wanted = known_hosts.render(known_hosts.pins(["mlflow-a " + KEY] if state == "present" else [])).decode()
+    foreseen = seen["block"] != wanted or seen["states"][0] != seen["states"][1]
+    assert foreseen == run(path, state=state, check_mode=True)["changed"] == run(path, state=state)["changed"]
+
+
+def test_a_look_refuses_what_a_run_refuses(tmp_path):
+    path = tmp_path / "known_hosts"
+    path.write_bytes(b"# BEGIN sparkflows-mlops\n")
+    with pytest.raises(Problem, match="no line '# END sparkflows-mlops' after it"):
+        known_hosts.look({"path": str(path), "user": ME, "state": "present"})

@@ -275,14 +275,6 @@ def test_the_least_python_of_a_host(of_core: object, least: tuple[tuple[int, int
     assert hosts.least_python(of_core) == least
 
 
-@pytest.mark.parametrize(
-    ("change", "due"),
-    [
-        ({}, []),
-        ({"ssh_access_enabled": True}, ["ssh_access"]),
-        ({"ssh_access_state": "absent"}, ["ssh_access"]),
-    ],
-)
-def test_a_role_that_decides_as_it_goes_is_due_unless_it_is_turned_off(change: dict[str, Any], due: list[str]):
-    planned = hosts.Planned(["ssh_access"], defaults("ssh_access", **change), lambda role, template, inputs: "", {})
-    assert planned.judge({"packages": None}).due == due
+def test_a_role_that_no_plan_knows_is_due_and_so_is_what_follows() -> None:
+    planned = hosts.Planned(["firewall", "sagemaker", "ssh_access"], defaults("firewall", "ssh_access"), lambda role, template, inputs: "", {})
+    assert planned.judge({"packages": None}).due == ["sagemaker", "ssh_access"]
