@@ -48,11 +48,11 @@ test-fast: setup ## Run the inner loop: the gates that need no hosts
 	@tests/gates --fast
 
 .PHONY: tampering
-tampering: setup ## Spoil everything that the roles leave behind on MLflow hosts, one thing at a time
+tampering: setup ## Spoil everything that the roles leave behind, one thing at a time
 	@$(TESTBED) engine up
 	@$(TESTBED) images
 	@$(TESTBED) artifacts
-	@TAMPERING_ROUNDS=0 molecule test -s tampering
+	@for scenario in tampering scorer local; do TAMPERING_ROUNDS=0 molecule test -s $$scenario; done
 
 .PHONY: kills
 kills: setup ## Kill the agent and the modules at every one of their writes, not at each fourth

@@ -20,14 +20,14 @@ class Spoil(NamedTuple):
     seen: str
 
 
-def _file(role: str, path: str, secret: bool = False) -> list[Spoil]:
+def _file(role: str, path: str, secret: bool = False, seen: str = "") -> list[Spoil]:
     """A file may hold something else, be open to others, belong to somebody else, or be gone."""
     name = path.rpartition("/")[2]
     return [
-        Spoil(f"{name}: content", role, f"echo '# spoilt' >> {path}", path),
-        Spoil(f"{name}: mode", role, f"chmod {'0644' if secret else '0666'} {path}", path),
-        Spoil(f"{name}: owner", role, f"chown nobody {path}", path),
-        Spoil(f"{name}: gone", role, f"rm {path}", path),
+        Spoil(f"{name}: content", role, f"echo '# spoilt' >> {path}", seen or path),
+        Spoil(f"{name}: mode", role, f"chmod {'0644' if secret else '0666'} {path}", seen or path),
+        Spoil(f"{name}: owner", role, f"chown nobody {path}", seen or path),
+        Spoil(f"{name}: gone", role, f"rm {path}", seen or path),
     ]
 
 
@@ -100,4 +100,93 @@ SPOILS = [
     *_file("firewall", f"{UNITS}/sparkflows-mlops-firewall.service"),
     *_unit("firewall", "sparkflows-mlops-firewall.service"),
     Spoil("firewall's folder: mode", "firewall", f"chmod 0777 {PREFIX}/firewall", f"{PREFIX}/firewall"),
+]
+
+SCORERS = "/var/lib/sparkflows-mlops/scorer"
+ENGINE = "curl -sSf --unix-socket /run/docker.sock"
+
+
+def _container(name: str, method: str, call: str, seen: str, body: str = "{}") -> Spoil:
+    """A call of the engine's own interface for the container of the scorer `first`, or for its images."""
+    known = f"import json; known = json.load(open('{SCORERS}/state.json')); print(known['services']['first']['container'])"
+    command = f"""c=$(python3 -c "{known}"); {ENGINE} -X {method} -H 'Content-Type: application/json' -d '{body}' "http://docker/containers/{call}" """
+    return Spoil(name, "scorer", command, seen)
+
+
+#: Of a host with the scorers `first`, whose model is a folder of the host, and `second`, whose model is fetched.
+SCORER_SPOILS = [
+    _container("container: stopped", "POST", "$c/stop?t=1", "first"),
+    _container("container: killed", "POST", "$c/kill", "first"),
+    _container("container: paused", "POST", "$c/pause", "first"),
+    _container("container: gone", "DELETE", "$c?force=1", "its container is gone"),
+    _container("container: memory", "POST", "$c/update", "first: Memory of its container", '{"Memory": 1073741824, "MemorySwap": 1073741824}'),
+    _container("container: processors", "POST", "$c/update", "first: NanoCpus of its container", '{"NanoCpus": 500000000}'),
+    _container("container: not started with the host", "POST", "$c/update", "first: RestartPolicy", '{"RestartPolicy": {"Name": "no"}}'),
+    Spoil(
+        "container: a stranger", "scorer",
+        f"""i=$({ENGINE} http://docker/images/json | grep -o 'sha256:[0-9a-f]*' | head -n 1); {ENGINE} -H 'Content-Type: application/json' """
+        """-d '{"Image": "'$i'", "Labels": {"sparkflows-mlops.scorer": "stranger"}}' 'http://docker/containers/create?name=stranger'""",
+        "containers that serve nothing",
+    ),
+    Spoil("model of the host: a file changed", "scorer", "echo >> /srv/models/one/MLmodel", "first: model's digest"),
+    Spoil("model of the host: a file more", "scorer", "touch /srv/models/one/spoilt", "first: model's digest"),
+    Spoil("model of the host: another folder", "scorer", "cd /srv/models; cp -a one copy; rm -r one; mv copy one", "first: its model"),
+    Spoil("fetched model: a file changed", "scorer", f"echo >> {SCORERS}/models/second/current/weights.json", "second: model's digest"),
+    Spoil("fetched model: a file gone", "scorer", f"rm {SCORERS}/models/second/current/weights.json", "second: model's digest"),
+    Spoil("fetched model: gone", "scorer", f"rm -r {SCORERS}/models/second", "second: model's digest"),
+    Spoil("fetched model: link gone", "scorer", f"rm {SCORERS}/models/second/current", "second: its model on the host"),
+    Spoil("fetched model: of nobody", "scorer", f"mkdir -p {SCORERS}/models/stranger", "fetched models"),
+    Spoil("state: open to others", "scorer", f"chmod 0644 {SCORERS}/state.json", "state.json"),
+    Spoil("state: owner", "scorer", f"chown nobody {SCORERS}/state.json", "state.json"),
+    Spoil("state: gone", "scorer", f"rm {SCORERS}/state.json", "first"),
+    *_file("scorer", f"{ETC}/scorer-proxy.cfg"),
+    *_file("scorer", f"{UNITS}/scorer-proxy.service"),
+    Spoil("proxy: stopped", "scorer", "systemctl stop scorer-proxy.service", "requests"),
+    Spoil("proxy: disabled", "scorer", "systemctl disable --quiet scorer-proxy.service", "scorer-proxy.service"),
+    Spoil("proxy: unit not read anew", "scorer", f"sleep 1.1; touch {UNITS}/scorer-proxy.service", "scorer-proxy.service"),
+    Spoil("proxy: another port of a container", "scorer", "python3 -c \"" + "; ".join([
+        "import socket", "s = socket.socket(socket.AF_UNIX)", "s.connect('/run/haproxy-scorer/admin.sock')",
+        "s.sendall(b'set server first/active addr 127.0.0.1 port 9\\n')", "s.recv(100)",
+    ]) + "\"", "requests"),
+    Spoil("proxy: another port for clients", "scorer", f"sed -i 's/:9001$/:9003/' {ETC}/scorer-proxy.cfg; systemctl reload scorer-proxy", "scorer-proxy.cfg"),
+    *_file("scorer", "/etc/docker/certs.d/registry:5000/ca.crt", seen="CA of the registry"),
+    Spoil("engine: disabled", "scorer", "systemctl disable --quiet docker.service", "docker.service"),
+]  # fmt: skip
+
+DOUBLE, COOKIES, SECRETS = "http://127.0.0.1:8080", "/run/somebody", "/var/lib/sparkflows-mlops/sparkflows-secrets.json"
+
+
+def _setting(name: str, number: int, key: str, value: str, seen: str) -> Spoil:
+    """Somebody saves a setting of Sparkflows by the interface that its pages use."""
+    entry = f'[{{"confProperty": {{"id": {number}, "name": "{key}", "value1": "{value}"}}}}]'
+    login = f"curl -sSf -o /dev/null -c {COOKIES} -d 'username=admin&password=admin' {DOUBLE}/login"
+    save = f"curl -sSf -b {COOKIES} -H 'Content-Type: application/json' -d '{entry}' {DOUBLE}/api/v1/configurations"
+    return Spoil(name, "sparkflows", f"{login} && {save}; code=$?; rm {COOKIES}; exit $code", f"setting {seen}")
+
+
+#: Of a Sparkflows server that masks secrets and whose settings are saved by its REST API.
+SERVER_SPOILS = [
+    _setting("setting: address", 60, "mlops.mlflow.trackingURL", "http://old.example.com:5000", "MLflow Tracking URL"),
+    _setting("setting: address emptied", 60, "mlops.mlflow.trackingURL", "", "MLflow Tracking URL"),
+    _setting("setting: mode", 61, "mlops.mlflow.deploy.mode", "remote", "MLflow Deploy Mode"),
+    _setting("setting: the admin's own", 1, "app.runOnCluster", "true", "Run on Spark Cluster"),
+    Spoil("memory of secrets: open to others", "sparkflows", f"chmod 0644 {SECRETS}", SECRETS),
+    Spoil("memory of secrets: owner", "sparkflows", f"chown nobody {SECRETS}", SECRETS),
+    # Nobody can tell any more whether the password is the one that was saved.
+    Spoil("memory of secrets: gone", "sparkflows", f"rm {SECRETS}", "setting Kubeflow Password"),
+]
+
+PROPERTIES, RESTART = "/home/sparkflows/fire/conf/configuration.properties", "/var/lib/sparkflows-mlops/sparkflows-restart-due"
+
+#: Of a Sparkflows server whose settings stand in its own file.
+PROPERTIES_SPOILS = [
+    Spoil("line: address", "sparkflows", f"sed -i 's|^mlops.mlflow.trackingURL=.*|&0|' {PROPERTIES}", "setting mlops.mlflow.trackingURL"),
+    Spoil("line: gone", "sparkflows", f"sed -i '/^mlops.mlflow.deploy.mode=/d' {PROPERTIES}", "setting mlops.mlflow.deploy.mode"),
+    Spoil("line: a comment", "sparkflows", f"sed -i 's/^mlops.mlflow.deploy.mode=/#&/' {PROPERTIES}", "setting mlops.mlflow.deploy.mode"),
+    Spoil("line: twice, the later one wins", "sparkflows", f"echo mlops.mlflow.deploy.mode=remote >> {PROPERTIES}", "setting mlops.mlflow.deploy.mode"),
+    Spoil("line: twice the same", "sparkflows", f"echo mlops.mlflow.deploy.mode=local >> {PROPERTIES}", PROPERTIES),
+    Spoil("line: secret", "sparkflows", f"sed -i 's/^mlops.kubeflow.password=.*/&x/' {PROPERTIES}", "setting mlops.kubeflow.password"),
+    Spoil("file: open to others", "sparkflows", f"chmod 0644 {PROPERTIES}", f"{PROPERTIES}: mode"),
+    Spoil("file: emptied", "sparkflows", f"truncate --size=0 {PROPERTIES}", "setting mlops.mlflow.trackingURL"),
+    Spoil("Sparkflows: not restarted", "sparkflows", f"touch {RESTART}", "Sparkflows"),
 ]

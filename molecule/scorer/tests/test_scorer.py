@@ -141,23 +141,6 @@ def test_the_next_run_finds_nothing_to_do_in_two_modules_at_most(operator: Opera
     assert len(invoked) <= 2, invoked
 
 
-def test_what_was_spoilt_is_seen_and_repaired(operator: Operator, scorer: Host) -> None:
-    for spoil in (
-        "systemctl stop scorer-proxy.service",
-        "systemctl disable scorer-proxy.service",
-        "rm /etc/sparkflows-mlops/scorer-proxy.cfg",
-        "chmod 0666 /etc/systemd/system/scorer-proxy.service",
-        "chmod 0644 /var/lib/sparkflows-mlops/scorer/state.json",
-        "echo >> /etc/docker/certs.d/registry:5000/ca.crt",
-        "systemctl disable docker.service",
-    ):
-        scorer.check_output(spoil)
-        assert not operator.play("serve.yml", "--check").unchanged, spoil
-        assert not operator.play("serve.yml").unchanged, spoil
-    assert operator.play("serve.yml").unchanged
-    operator.play("score.yml", score_port=9001, score_expected=ONE)
-
-
 def test_rows_are_scored_on_the_host_and_from_another_one(operator: Operator) -> None:
     operator.play("score.yml", score_port=9001, score_expected=ONE)
 

@@ -35,11 +35,12 @@ _OPTION = re.compile(r"\b(?:%s)\b" % "|".join(_OPTIONS))
 
 
 class Model(t.NamedTuple):
-    """A model on the host. ``path`` and ``digest`` are ``None`` while it still has to be fetched."""
+    """A model on the host. ``path`` and ``digest`` are ``None`` while it still has to be fetched, ``changed`` when what was fetched is not as it was left."""
 
     source: str
     path: t.Optional[str]
     digest: t.Optional[str]
+    changed: bool = False
 
 
 def check(scorer: str, model: t.Mapping[str, t.Any]) -> None:
@@ -112,7 +113,7 @@ def fetch(params: t.Mapping[str, t.Any], scorer: str, model: t.Mapping[str, t.An
     except Problem as error:
         raise Problem(_named(scorer, error), **error.result) from None
     path = os.path.realpath(found["path"]) if found["release"] else None
-    return Model("Sparkflows %s" % (found["model"]["uuid"] or found["model"]["id"]), path, found["sha256"])
+    return Model("Sparkflows %s" % (found["model"]["uuid"] or found["model"]["id"]), path, found["sha256"], bool(found["changed"]))
 
 
 def _named(scorer: str, error: Exception) -> str:

@@ -80,21 +80,25 @@ class Folder:
             raise Problem("The model %s has %s, but model_max_mb is %d. Raise it if that is right." % (self._uri, megabytes(size), self._limit // _MEGA))
         return found
 
-    def fetch(self, releases: Releases, check_mode: bool) -> tuple[t.Optional[str], str]:
-        """Path and digest of the model on the host; in a check there is no path before it was downloaded. :class:`Problem` when it can't be had."""
+    def fetch(self, releases: Releases, check_mode: bool) -> tuple[t.Optional[str], str, bool]:
+        """Path and digest of the model, and whether what is on the host had to change; in a check there is no path before it was downloaded.
+
+        :class:`Problem` when it can't be had.
+        """
         objects = self._objects()
         digest = hashlib.sha256(repr(sorted(objects.items())).encode("utf-8")).hexdigest()
         name = digest[:12]
-        if releases.current() == name and releases.marker(name):
-            return releases.path(name), digest
+        whole = bool(releases.marker(name)) and _whole(releases.path(name), objects)
+        if releases.current() == name and whole:
+            return releases.path(name), digest, False
         if check_mode:
-            return None, digest
+            return None, digest, True
         with releases.locked():
             releases.sweep()
-            if not releases.marker(name):
+            if not whole:
                 self._download(releases, objects, name, digest)
             releases.switch(os.path.join("releases", name))
-        return releases.path(name), digest
+        return releases.path(name), digest, True
 
     def _download(self, releases: Releases, objects: t.Mapping[str, tuple[int, str]], name: str, digest: str) -> None:
         scratch = releases.scratch()
@@ -117,3 +121,11 @@ class Folder:
         releases.mark(scratch, {"digest": digest, "source": self._uri})
         remove(releases.path(name))
         os.rename(scratch, releases.path(name))
+
+
+def _whole(folder: str, objects: t.Mapping[str, tuple[int, str]]) -> bool:
+    """Whether all files are there with their sizes."""
+    try:
+        return all(os.path.getsize(os.path.join(folder, name)) == size for name, (size, dummy) in objects.items())
+    except OSError:
+        return False

@@ -32,7 +32,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Pr
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import make_folder, remove
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Client, HttpError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import scoring
-from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import models, options
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import containers, models, options
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.engine import Docker, parse_reference
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.images import CERTIFICATES, Image, Images, fitting_release
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.known import Difference, State, label, settings_that_differ
@@ -188,6 +188,9 @@ class _Run:
     def _wanted(self, service: dict[str, t.Any], image: Image) -> Wanted:
         name = service["name"]
         model = models.fetch(self.params, name, service["model"], self.check_mode)
+        known = self.state.active.get(name)
+        if model.changed and known and known["shown"]["model_digest"] == model.digest:
+            self._differs("%s: its model on the host" % name, "not as it was fetched", "as it was fetched")
         settings = {option: service[option] for option in _SETTINGS}
         shown = dict(settings, image=service["image"], digest=image.digest or _LATER, model=model.source, model_digest=model.digest or _LATER)
         secret = {variable: str(value) for variable, value in _secret(self.params, name).items()}
@@ -202,6 +205,7 @@ class _Run:
     def _serve(self, want: Wanted) -> None:
         known = self.state.active.get(want.name)
         found = None if self.blind or not known else self.docker.container(known["container"])
+        altered = containers.altered(want.name, known, found, want.model.path) if known and found else []
         action = "replaced" if known else "created"
         if not known:
             self._differs(want.name, "missing", "served at port %d" % want.service["port"])
@@ -214,6 +218,8 @@ class _Run:
         elif not found["State"]["Running"]:
             action = "started"
             self._differs(want.name, "stopped", "started")
+        elif altered:
+            self.differences += altered
         else:
             try:
                 self._patiently(want, known["backend"], known["container"], 5)
@@ -251,7 +257,8 @@ class _Run:
             self.docker.remove(container, 0)
             raise
         self.docker.restart_always(container)
-        self.state.active[name] = dict(want.front, container=container, backend=backend, shown=want.shown)
+        made = containers.made(self.docker.container(container) or {}, want.model.path)
+        self.state.active[name] = dict(want.front, container=container, backend=backend, shown=want.shown, made=made)
         self.state.save()
         try:
             self.proxy.apply(self._fronts())
@@ -281,49 +288,17 @@ class _Run:
         return [Front(name, known["port"], known["score_path"], known["backend"]) for name, known in sorted(self.state.active.items())]
 
     def _create(self, want: Wanted, backend: int) -> str:
-        service = want.service
-        port = "%d/tcp" % service["container_port"]
-        environment = dict(service["environment"], **_secret(self.params, want.name))
-        memory = service["memory_mb"] << 20
-        settings = {
-            "Image": want.image.id,
-            "User": service["user"],
-            "Env": ["%s=%s" % pair for pair in sorted(environment.items())],
-            "Labels": {LABEL: want.name, _SPEC: want.spec, _BACKEND: str(backend)},
-            "ExposedPorts": {port: {}},
-            "HostConfig": {
-                # "z" lets containers read it under SELinux, and means nothing elsewhere.
-                "Binds": ["%s:%s:ro,z" % (want.model.path, service["model_mount"])],
-                "PortBindings": {port: [{"HostIp": "127.0.0.1", "HostPort": str(backend)}]},
-                "Memory": memory,
-                "MemorySwap": memory,
-                "NanoCpus": int(service["cpus"] * 1e9),
-                "PidsLimit": service["pids"],
-                "ReadonlyRootfs": True,
-                "Tmpfs": dict.fromkeys(service["tmpfs"], "rw,nosuid,nodev,size=64m,mode=1777"),
-                "SecurityOpt": ["no-new-privileges"],
-                "CapDrop": ["ALL"],
-                "Init": True,
-                "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
-                # One that has not proved itself yet is not started again.
-                "RestartPolicy": {"Name": "no"},
-            },
-        }
-        if service["command"]:
-            settings["Cmd"] = service["command"]
-        if service["health_command"]:
-            settings["Healthcheck"] = {
-                "Test": ["CMD"] + service["health_command"],
-                "Interval": 30 * 10**9,
-                "Timeout": 10 * 10**9,
-                "Retries": 3,
-                "StartPeriod": service["start_timeout"] * 10**9,
-            }
+        environment = dict(want.service["environment"], **_secret(self.params, want.name))
+        labels = {LABEL: want.name, _SPEC: want.spec, _BACKEND: str(backend)}
+        settings = containers.settings(want.service, want.image.id, want.model.path, environment, labels, backend)
         return self.docker.create("scorer-%s-%s" % (want.name, secrets.token_hex(4)), settings)
 
     def _check_port(self, service: t.Mapping[str, t.Any]) -> None:
         if any(front.port == service["port"] for front in self._fronts()):
             return  # another service had it and moves
+        with contextlib.suppress(OSError):
+            if service["name"] in self.proxy.backends():
+                return  # it was served before state.json was lost
         if not _free(self.params["listen_address"], service["port"]):
             raise Problem("The port %d of the scorer %s is taken by another program. Stop it, or choose another port." % (service["port"], service["name"]))
 

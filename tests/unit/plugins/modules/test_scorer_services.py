@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import shutil
 import socket
 import socketserver
 import tarfile
@@ -114,7 +115,8 @@ class Engine:
         if container is None:
             return 404, {"message": f"No such container: {name}"}
         if verb == "json":
-            return 200, {"Config": {"Labels": container["Labels"]}, "State": {"Running": container["running"], "ExitCode": 3}}
+            state = {"Running": container["running"], "ExitCode": 3}
+            return 200, {"Config": {"Labels": container["Labels"]}, "HostConfig": container["HostConfig"], "State": state}
         if verb == "logs":
             return 200, b"\1\0\0\0" + (12).to_bytes(4, "big") + b"out of luck\n"
         if verb == "start":
@@ -173,6 +175,9 @@ class FakeProxy:
 
     def apply(self, fronts: list[proxy.Front]) -> None:
         FakeProxy.known = fronts
+
+    def backends(self) -> dict[str, int]:
+        return {front.name: front.backend for front in FakeProxy.known}
 
     def drain(self, backend: int, patience: float) -> bool:
         FakeProxy.drained.append(backend)
@@ -430,6 +435,70 @@ def test_a_stopped_container_is_started_and_a_lost_one_made_anew(host: Host) -> 
     assert not host.run(host.service())["changed"]
 
 
+@pytest.mark.parametrize(
+    ("change", "seen"),
+    [
+        ({"Memory": 1 << 30}, ("churn: Memory of its container", "1073741824", "1073741824")),
+        ({"PidsLimit": 7}, ("churn: PidsLimit of its container", "7", "256")),
+        ({"RestartPolicy": {"Name": "no"}}, ("churn: RestartPolicy of its container", "no", "unless-stopped")),
+        ({"CpuShares": 2}, ("churn: CpuShares of its container", "2", "none")),
+    ],
+    ids=lambda value: "",
+)
+def test_a_container_that_was_changed_by_hand_is_replaced(host: Host, change: dict[str, t.Any], seen: tuple[str, str, str]) -> None:
+    host.run(host.service(memory_mb=2048 if "Memory" in change else 512))
+    service = host.service(memory_mb=2048 if "Memory" in change else 512)
+    (former,) = host.engine.containers
+    host.engine.answer("POST", f"/containers/{former}/update", json.dumps(change).encode())
+    item, before, after = seen
+    wanted = [(item, before, str(2048 << 20) if "Memory" in change else after)]
+    assert differences(host.run(service, check=True)) == wanted
+    assert list(host.engine.containers) == [former]
+    assert differences(host.run(service)) == wanted
+    assert former not in host.engine.containers
+    assert differences(host.run(service)) == []
+
+
+def test_a_container_of_an_older_release_is_left_alone(host: Host) -> None:
+    """That release remembered no limits."""
+    host.run(host.service())
+    path = host.folder / "state" / "state.json"
+    known = json.loads(path.read_text())
+    del known["services"]["churn"]["made"]
+    path.write_text(json.dumps(known))
+    assert not host.run(host.service())["changed"]
+
+
+def test_a_folder_that_took_a_models_place_is_mounted_anew(host: Host) -> None:
+    """The container still has the one that is gone, whatever files it had."""
+    host.run(host.service())
+    (former,) = host.engine.containers
+    (host.folder / "one").rename(host.folder / "away")
+    shutil.copytree(host.folder / "away", host.folder / "one")
+    seen = differences(host.run(host.service(), check=True))
+    assert seen == [("churn: its model", "of a folder that is gone", "mounted anew")]
+    assert differences(host.run(host.service())) == seen
+    assert former not in host.engine.containers
+    assert not host.run(host.service())["changed"]
+
+
+def test_a_lost_memory_is_made_anew_at_the_same_port(host: Host) -> None:
+    """The proxy holds the port for the scorer that is served already, and is no other program."""
+    with socket.socket() as front:
+        front.bind(("0.0.0.0", host.first + 7))
+        with pytest.raises(Problem, match="is taken by another program"):
+            host.run(host.service())
+    host.run(host.service())
+    (former,) = host.engine.containers
+    with socket.socket() as front:
+        front.bind(("0.0.0.0", host.first + 7))
+        (host.folder / "state" / "state.json").unlink()
+        assert host.run(host.service(), check=True)["changed"]
+        assert host.run(host.service())["changed"]
+    assert len(host.engine.containers) == 1 and former not in host.engine.containers
+    assert not host.run(host.service())["changed"]
+
+
 def test_a_moved_tag_is_reported_and_followed_when_told_so(host: Host) -> None:
     host.run(host.service())
     host.engine.tags["3.2.84"] = LATER
@@ -619,6 +688,23 @@ def test_a_model_in_s3_is_fetched_once_and_again_when_it_changes(host: Host, sto
     store.put_object(Bucket="models", Key="churn/3/../evil", Body=b"x")
     with pytest.raises(Problem, match="has an object that cannot be a file of it: '../evil'"):
         host.run(service, **store.options)
+
+
+@pytest.mark.parametrize("spoil", ["releases/{}/weights.json", "releases/{}/code/model.py", "current"])
+def test_a_model_in_s3_that_was_spoilt_is_fetched_again_and_mounted_anew(host: Host, store: t.Any, spoil: str) -> None:
+    service = host.service(model={"s3_uri": "s3://models/churn"}, probe={**ROWS, "expected": [1.5]})
+    store.put_object(Bucket="models", Key="churn/weights.json", Body=b"1.5")
+    store.put_object(Bucket="models", Key="churn/code/model.py", Body=b"pass")
+    release = host.run(service, **store.options)["services"][0]["model"][:12]
+    (host.folder / "state" / "models" / "churn" / spoil.format(release)).unlink()
+    assert host.run(service, check=True, **store.options)["changed"]
+    assert host.run(service, **store.options)["changed"]
+    (container,) = host.engine.containers.values()
+    mounted = Path(container["HostConfig"]["Binds"][0].partition(":")[0])
+    assert (mounted / "weights.json").read_text() == "1.5" and (mounted / "code" / "model.py").exists()
+    known = json.loads((host.folder / "state" / "state.json").read_text())
+    assert known["services"]["churn"]["made"]["model"] == mounted.stat().st_ino
+    assert not host.run(service, **store.options)["changed"]
 
 
 def test_the_model_of_a_container_that_serves_stays_while_new_ones_fail(host: Host, store: t.Any) -> None:
