@@ -138,9 +138,9 @@ SCORER_SPOILS = [
     Spoil("fetched model: of nobody", "scorer", f"mkdir -p {SCORERS}/models/stranger", "fetched models"),
     Spoil("state: open to others", "scorer", f"chmod 0644 {SCORERS}/state.json", "state.json"),
     Spoil("state: owner", "scorer", f"chown nobody {SCORERS}/state.json", "state.json"),
-    Spoil("state: gone", "scorer", f"rm {SCORERS}/state.json", "first"),
+    Spoil("state: gone", "scorer", f"rm {SCORERS}/state.json", "missing"),
     *_file("scorer", f"{ETC}/scorer-proxy.cfg"),
-    *_file("scorer", f"{UNITS}/scorer-proxy.service"),
+    *_file("scorer", f"{UNITS}/scorer-proxy.service", seen="scorer-proxy.service"),
     Spoil("proxy: stopped", "scorer", "systemctl stop scorer-proxy.service", "requests"),
     Spoil("proxy: disabled", "scorer", "systemctl disable --quiet scorer-proxy.service", "scorer-proxy.service"),
     Spoil("proxy: unit not read anew", "scorer", f"sleep 1.1; touch {UNITS}/scorer-proxy.service", "scorer-proxy.service"),
@@ -148,7 +148,7 @@ SCORER_SPOILS = [
         "import socket", "s = socket.socket(socket.AF_UNIX)", "s.connect('/run/haproxy-scorer/admin.sock')",
         "s.sendall(b'set server first/active addr 127.0.0.1 port 9\\n')", "s.recv(100)",
     ]) + "\"", "requests"),
-    Spoil("proxy: another port for clients", "scorer", f"sed -i 's/:9001$/:9003/' {ETC}/scorer-proxy.cfg; systemctl reload scorer-proxy", "scorer-proxy.cfg"),
+    Spoil("proxy: another port for clients", "scorer", f"sed -i 's/:9001$/:9003/' {ETC}/scorer-proxy.cfg; systemctl reload scorer-proxy", "the proxy"),
     *_file("scorer", "/etc/docker/certs.d/registry:5000/ca.crt", seen="CA of the registry"),
     Spoil("engine: disabled", "scorer", "systemctl disable --quiet docker.service", "docker.service"),
 ]  # fmt: skip
@@ -187,6 +187,6 @@ PROPERTIES_SPOILS = [
     Spoil("line: twice the same", "sparkflows", f"echo mlops.mlflow.deploy.mode=local >> {PROPERTIES}", PROPERTIES),
     Spoil("line: secret", "sparkflows", f"sed -i 's/^mlops.kubeflow.password=.*/&x/' {PROPERTIES}", "setting mlops.kubeflow.password"),
     Spoil("file: open to others", "sparkflows", f"chmod 0644 {PROPERTIES}", f"{PROPERTIES}: mode"),
-    Spoil("file: emptied", "sparkflows", f"truncate --size=0 {PROPERTIES}", "setting mlops.mlflow.trackingURL"),
+    Spoil("file: emptied", "sparkflows", f"truncate --size=0 {PROPERTIES}", "setting "),
     Spoil("Sparkflows: not restarted", "sparkflows", f"touch {RESTART}", "Sparkflows"),
 ]

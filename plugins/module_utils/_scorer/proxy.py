@@ -35,7 +35,7 @@ UNIT_FILE = "/etc/systemd/system/" + UNIT
 PROGRAM = "/usr/sbin/haproxy"
 # Below a name that SELinux's policy knows as HAProxy's.
 _SOCKET = "/run/haproxy-scorer/admin.sock"
-_ESTABLISHED = "01"
+_ESTABLISHED, _LISTENING = "01", "0A"
 
 _UNIT_TEXT = """\
 # Managed by Ansible (role scorer).
@@ -129,6 +129,11 @@ def configuration_text(fronts: t.Sequence[Front], address: str, timeout: int) ->
     return "".join(parts)
 
 
+def _without_backends(text: str) -> str:
+    """A configuration without the containers' ports, which the running process is told of without a reload."""
+    return re.sub(r"(server active 127\.0\.0\.1):[0-9]+", r"\1", text)
+
+
 def _description(text: str) -> str:
     found = re.search(r"^\s*description:?\s+(\S+)", text, re.MULTILINE | re.IGNORECASE)
     return found.group(1) if found else ""
@@ -160,9 +165,12 @@ class Proxy:
 
     def _outdated(self, fronts: t.Sequence[Front], text: str) -> bool:
         try:
-            return _description(_ask("show info")) != _description(text) or self.backends() != {front.name: front.backend for front in fronts}
+            if _description(_ask("show info")) != _description(text) or self.backends() != {front.name: front.backend for front in fronts}:
+                return True
         except OSError:
             return True
+        # A file that was changed by hand may have been read since, and holds the same description.
+        return not {front.port for front in fronts} <= _listening()
 
     def backends(self) -> dict[str, int]:
         """The port that the running process sends each service's requests to. Raises `OSError` when there is none."""
@@ -174,6 +182,8 @@ class Proxy:
         """Make files and process send the requests of these services where they belong; :class:`Problem` when that fails."""
         text = configuration_text(fronts, self._address, self._timeout)
         make_folder(FOLDER)
+        # What the process runs with may be what somebody wrote there.
+        edited = _without_backends(_read(CONFIGURATION)) != _without_backends(text) or not {front.port for front in fronts} <= _listening()
         if _read(CONFIGURATION) != text or not as_written(CONFIGURATION):
             _check(text)
             write_atomic(CONFIGURATION, text)
@@ -187,7 +197,7 @@ class Proxy:
             running = _description(_ask("show info"))
         except OSError:
             running = ""
-        if running != _description(text):
+        if running != _description(text) or edited:
             _systemctl("reload-or-restart", UNIT)
         else:
             known = self.backends()
@@ -282,8 +292,14 @@ def _unread() -> bool:
     return commands.run(["systemctl", "show", "--property", "NeedDaemonReload", "--value", UNIT])[1].strip() == "yes"
 
 
+def _listening() -> set[int]:
+    """The ports that programs of this host listen on, see https://docs.kernel.org/networking/proc_net_tcp.html"""
+    lines = [line.split() for file in ("/proc/net/tcp", "/proc/net/tcp6") for line in _read(file).splitlines()[1:]]
+    return {int(fields[1].rpartition(":")[2], 16) for fields in lines if fields[3] == _LISTENING}
+
+
 def _connected(port: int) -> bool:
-    """Whether there is a connection to a port of the loopback, see https://docs.kernel.org/networking/proc_net_tcp.html"""
+    """Whether there is a connection to a port of the loopback."""
     for line in _read("/proc/net/tcp").splitlines()[1:]:
         fields = line.split()
         if fields[3] == _ESTABLISHED and fields[2] == "0100007F:%04X" % port:
