@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible.plugins.action import ActionBase
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived, hosts
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.states import STATES
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils import host_reading, other_hosts
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import InventorySettings
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.private_key import private_key
+
+
+Result = t.Dict[str, t.Any]
+Variables = t.Mapping[str, t.Any]
 
 
 class ActionModule(ActionBase):
@@ -19,7 +25,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _VALID_ARGS = frozenset(("role", "roles", "site", "made", "refuse", "complete", "answers"))
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: t.Any = None, task_vars: Result | None = None) -> Result:
         task_vars = task_vars or {}
         result = dict(super().run(tmp, task_vars), changed=False)
         args = self._task.args
@@ -42,7 +48,7 @@ class ActionModule(ActionBase):
             if site and not problems:
                 variables.derive(roles, inventory)
             texts = {} if problems else variables.workflow_texts()
-        except (Problem, ClientError) as problem:
+        except Problem as problem:
             problems = [str(problem)]
         if problems:
             return self._with_findings(dict(result, roles={}, due=[]), problems, task_vars)
@@ -70,7 +76,7 @@ class ActionModule(ActionBase):
             result["diff"] = plan.diff
         return self._with_findings(self._of_one(result, roles), plan.findings, task_vars)
 
-    def _completed(self, result, task_vars):
+    def _completed(self, result: Result, task_vars: Variables) -> Result:
         """An earlier plan, with the answers of other hosts that it waited for."""
         made = other_hosts.plain(self._task.args["complete"])
         roles = made.get("roles") or {}
@@ -80,24 +86,24 @@ class ActionModule(ActionBase):
         result = self._of_one(result, list(roles)) if roles else result
         return self._with_findings(result, list(dict.fromkeys((made.get("findings") or []) + found)), task_vars)
 
-    def _ahead(self, task_vars):
+    def _ahead(self, task_vars: Variables) -> dict[str, list[str]]:
         """What roles before this one would have done on this host, which check mode left undone."""
-        plans = {role: task_vars.get("__%s_plan" % role) for role in hosts.STATES} if self._task.check_mode else {}
+        plans = {role: task_vars.get("__%s_plan" % role) for role in STATES} if self._task.check_mode else {}
         return {role: list(plan["steps"]) for role, plan in plans.items() if plan and "steps" in plan}
 
-    def _roles_of(self, site, task_vars):
+    def _roles_of(self, site: t.Mapping[str, list[str]], task_vars: Variables) -> list[str]:
         """The roles of a host, by the groups that it is in."""
         return [role for group, roles in site.items() if group in task_vars["group_names"] for role in roles]
 
-    def _having(self, site, task_vars):
+    def _having(self, site: t.Mapping[str, list[str]], task_vars: Variables) -> dict[str, list[str]]:
         """The hosts that have each role."""
         return {role: task_vars["groups"].get(group, []) for group, roles in site.items() for role in roles}
 
-    def _of_one(self, result, roles):
+    def _of_one(self, result: Result, roles: t.Sequence[str]) -> Result:
         """A role that plans for itself finds its part at the top."""
         return dict(result, **result["roles"][roles[0]]) if self._task.args.get("role") else result
 
-    def _with_findings(self, result, findings, task_vars):
+    def _with_findings(self, result: Result, findings: list[str], task_vars: Variables) -> Result:
         result["findings"] = findings
         if findings and self._task.args.get("refuse", True):
             result["failed"] = True

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
@@ -30,8 +32,8 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
     _supports_async = False
 
-    def run(self, tmp=None, task_vars=None):
-        result = super().run(tmp, task_vars)
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
         spec = dict(source_argument_spec(), **policy_argument_spec(), **PLACE)
         checked = ArgumentSpecValidator(spec).validate(dict(self._task.args))
         if checked.error_messages:
@@ -55,7 +57,7 @@ class ActionModule(ActionBase):
                 )
             known = {name: getattr(report, name) for name in FACTS}
             known["rewritten"] = [finding._asdict() for finding in report.layout]
-            place.update(content=report.text.decode("ascii"), public_key=report.public_key)
+            place.update(content=(report.text or b"").decode("ascii"), public_key=report.public_key)
         result.update(self._execute_module(module_name=MODULE, module_args=place, task_vars=task_vars))
         if "invocation" in result:
             shown = result["invocation"]["module_args"]

@@ -20,7 +20,7 @@ import tempfile
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
-from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem as Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 MARKER = ".release.json"
 _SCRATCH = ".tmp-"

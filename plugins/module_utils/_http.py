@@ -49,8 +49,6 @@ _MAX_ERROR_BYTES = 1024 * 1024
 _BLOCK = 1 << 16
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-ClientError = Problem
-
 
 class HttpError(Problem):
     """A request that failed.

@@ -498,65 +498,62 @@ host:
       sample: {jdk: {changed: false, error: null, diff: {before: "current -> releases/8u462-b08\n", after: "current -> releases/8u462-b08\n"}}}
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+import typing as t
+
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host.predictions import MODULES
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host.reading import read
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 
 
-def main():
+def argument_spec() -> dict[str, t.Any]:
     text, texts, paths = {"type": "str"}, {"type": "list", "elements": "str", "default": []}, {"type": "list", "elements": "path", "default": []}
     flag = {"type": "bool", "default": False}
     secret, wanted_text, wanted_path = {"type": "str", "no_log": True}, {"type": "str", "required": True}, {"type": "path", "required": True}
 
-    def entries(options):
+    def entries(options: dict[str, t.Any]) -> dict[str, t.Any]:
         return {"type": "list", "elements": "dict", "default": [], "options": options}
 
-    module = QuietModule(
-        argument_spec={
-            "jdk_home": {"type": "path"},
-            "python": {"type": "path"},
-            "venv": {"type": "path"},
-            "lock": text,
-            "units": texts,
-            "ports": {"type": "list", "elements": "int", "default": []},
-            "files": entries({"path": wanted_path, "content": secret, "contains": {"type": "list", "elements": "str"}, "text": flag}),
-            "certificates": entries({"path": wanted_path, "private_key": {"type": "path", "no_log": False}, "names": {"type": "list", "elements": "str"}}),
-            "users": texts,
-            "groups": texts,
-            "paths": paths,
-            "commands": texts,
-            "packages": entries({"name": wanted_text, "unless": text, "distribution": text, "except": {"type": "list", "elements": "str"}}),
-            "package_lock_wait": {"type": "int", "default": 0},
-            "databases": entries(
-                {
-                    "name": wanted_text, "path": {"type": "path"}, "python": {"type": "path"}, "host": text, "port": {"type": "int"}, "dbname": text,
-                    "user": text, "password": secret, "sslmode": text, "stack": {"type": "path"},
-                }
-            ),
-            "in_use": paths,
-            "urls": entries(
-                {
-                    "url": wanted_text, "unit": text,
-                    "timeout": {"type": "int", "default": 5}, "wait": {"type": "int", "default": 0}, "ca_path": {"type": "path"},
-                    "validate_certs": {"type": "bool", "default": True}, "certificate": {"type": "path"}, "username": text, "password": secret,
-                }
-            ),
-            "predictions": entries(
-                {
-                    "name": wanted_text, "module": {"type": "str", "required": True, "choices": sorted(MODULES)},
-                    "options": {"type": "dict", "required": True}, "secrets": {"type": "dict", "no_log": True},
-                    "architecture": text, "distribution": text, "except": {"type": "list", "elements": "str"},
-                }
-            ),
-        },  # fmt: skip
-        supports_check_mode=True,
-    )
-    try:
-        host = read(module.params)
-    except Problem as problem:
-        module.fail_json(msg=str(problem))
-    module.exit_json(changed=False, host=host)
+    return {
+        "jdk_home": {"type": "path"},
+        "python": {"type": "path"},
+        "venv": {"type": "path"},
+        "lock": text,
+        "units": texts,
+        "ports": {"type": "list", "elements": "int", "default": []},
+        "files": entries({"path": wanted_path, "content": secret, "contains": {"type": "list", "elements": "str"}, "text": flag}),
+        "certificates": entries({"path": wanted_path, "private_key": {"type": "path", "no_log": False}, "names": {"type": "list", "elements": "str"}}),
+        "users": texts,
+        "groups": texts,
+        "paths": paths,
+        "commands": texts,
+        "packages": entries({"name": wanted_text, "unless": text, "distribution": text, "except": {"type": "list", "elements": "str"}}),
+        "package_lock_wait": {"type": "int", "default": 0},
+        "databases": entries(
+            {
+                "name": wanted_text, "path": {"type": "path"}, "python": {"type": "path"}, "host": text, "port": {"type": "int"}, "dbname": text,
+                "user": text, "password": secret, "sslmode": text, "stack": {"type": "path"},
+            }
+        ),
+        "in_use": paths,
+        "urls": entries(
+            {
+                "url": wanted_text, "unit": text,
+                "timeout": {"type": "int", "default": 5}, "wait": {"type": "int", "default": 0}, "ca_path": {"type": "path"},
+                "validate_certs": {"type": "bool", "default": True}, "certificate": {"type": "path"}, "username": text, "password": secret,
+            }
+        ),
+        "predictions": entries(
+            {
+                "name": wanted_text, "module": {"type": "str", "required": True, "choices": sorted(MODULES)},
+                "options": {"type": "dict", "required": True}, "secrets": {"type": "dict", "no_log": True},
+                "architecture": text, "distribution": text, "except": {"type": "list", "elements": "str"},
+            }
+        ),
+    }  # fmt: skip
+
+
+def main() -> None:
+    run_module(lambda module: {"host": read(module.params)}, argument_spec())
 
 
 if __name__ == "__main__":

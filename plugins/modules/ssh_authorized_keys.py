@@ -134,26 +134,21 @@ removed:
   sample: []
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+import typing as t
+
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import QuietModule, run_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.authorized_keys import ARGUMENT_SPEC, run
 
 
-def main():
-    module = QuietModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params, module.check_mode)
-    except Problem as problem:
-        module.fail_json(msg=str(problem))
-    except OSError as error:
-        module.fail_json(
-            msg="%s can't be read or written: %s. Check space and permissions, and run this as root or as that user."
-            % ("~%s/.ssh" % module.params["user"], error.strerror)
-        )
-    if result["changed"] and not module.check_mode and module.selinux_enabled():
-        module.set_default_selinux_context(result["path"].rpartition("/")[0], False)
-        module.set_default_selinux_context(result["path"], False)
-    module.exit_json(**result)
+def call(module: QuietModule) -> dict[str, t.Any]:
+    result = run(module.params, module.check_mode)
+    if result["changed"]:
+        module.label(result["path"].rpartition("/")[0], result["path"])
+    return result
+
+
+def main() -> None:
+    run_module(call, ARGUMENT_SPEC)
 
 
 if __name__ == "__main__":

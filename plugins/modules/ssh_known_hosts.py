@@ -77,30 +77,30 @@ EXAMPLES = r"""
 
 RETURN = r""" # """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+import typing as t
+
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import QuietModule, run_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.known_hosts import run
 
 
-def main():
-    module = QuietModule(
-        argument_spec={
+def call(module: QuietModule) -> dict[str, t.Any]:
+    result = run(module.params, module.check_mode)
+    if result["changed"]:
+        module.label(module.params["path"])
+    return result
+
+
+def main() -> None:
+    run_module(
+        call,
+        {
             "path": {"type": "path", "required": True},
             "user": {"type": "str", "required": True},
             "entries": {"type": "list", "elements": "str", "default": []},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
-        supports_check_mode=True,
+        place="path",
     )
-    try:
-        result = run(module.params, module.check_mode)
-    except Problem as problem:
-        module.fail_json(msg=str(problem))
-    except OSError as error:
-        module.fail_json(msg="%s can't be read or written: %s. Check space and permissions." % (module.params["path"], error.strerror))
-    if result["changed"] and not module.check_mode and module.selinux_enabled():
-        module.set_default_selinux_context(module.params["path"], False)
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -143,27 +143,19 @@ findings:
   elements: dict
 """
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._quiet_module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.key_file import ARGUMENT_SPEC, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.keys import policy_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._sources import source_argument_spec
 
 
-def main():
-    module = QuietModule(
+def main() -> None:
+    run_module(
+        lambda module: run(module.params, module.check_mode),
         # The action plugin sets content, and public_key to the public half.
-        argument_spec={**source_argument_spec(), **policy_argument_spec(), **ARGUMENT_SPEC},
-        supports_check_mode=True,
+        {**source_argument_spec(), **policy_argument_spec(), **ARGUMENT_SPEC},
+        place="dest",
     )
-    params = module.params
-    try:
-        result = run(params, module.check_mode)
-    except Problem as problem:
-        module.fail_json(msg=str(problem))
-    except OSError as error:
-        module.fail_json(msg="%s: %s. Check the space and the permissions there." % (params["dest"], error.strerror))
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

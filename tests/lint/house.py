@@ -23,6 +23,8 @@ STOREYS = ("the ground floor", "a system", "the plan", "plugin_utils", "a plugin
 MOST_LINES = 500
 #: Where the root of all errors is, and its name.
 ROOT = ("module_utils._errors", "Problem")
+#: What runs a module.
+HELPERS = {"run_module", "run_aws_module"}
 DOCUMENTED_IN = ("DOCUMENTATION", "EXAMPLES", "RETURN")
 
 
@@ -119,6 +121,21 @@ def errors_have_one_root(root: Path) -> Iterator[str]:
             yield f"plugins/{file.replace('.', '/')}.py: line {node.lineno}: {name} is an error, and no {ROOT[1]}"
 
 
+def modules_are_thin(root: Path) -> Iterator[str]:
+    """A module hands one call to the helper that runs them all; that alone makes results of errors."""
+    for path in sorted((root / "plugins" / "modules").glob("*.py")):
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        called = {node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        used = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        used |= {alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+        if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in nodes) and not called & HELPERS:
+            yield f"{path.relative_to(root)}: main() is run by none of {', '.join(sorted(HELPERS))}"
+        for name in sorted(used & {"AnsibleModule", "exit_json", "fail_json"}):
+            yield f"{path.relative_to(root)}: has {name}, which belongs to the helper that runs modules"
+        if any(isinstance(node, ast.Try) for node in nodes):
+            yield f"{path.relative_to(root)}: catches errors; what is called raises them as a {ROOT[1]}, and the helper that runs modules tells them"
+
+
 # ------------------------------------------------------------------------------------------------------------------ sizes
 
 
@@ -176,4 +193,4 @@ def _conditional(content: Any) -> Iterator[dict[str, Any]]:
                 yield from _conditional(item.get(part))
 
 
-RULES = (imports_point_downwards, errors_have_one_root, files_are_short, tasks_only_carry_out)
+RULES = (imports_point_downwards, errors_have_one_root, modules_are_thin, files_are_short, tasks_only_carry_out)

@@ -13,10 +13,9 @@ import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem, of_the_system
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _change as firewall
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host import login_file, packages
-from ansible_collections.sparkflows.mlops.plugins.module_utils._http import ClientError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import agent, agent_reading
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import environment as pip_environment
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import options as scorer_options
@@ -91,9 +90,9 @@ def _foreseen(name: str, options: Options) -> dict[str, t.Any]:
     umask = os.umask(0o022)
     try:
         return {"error": None, **module.foresee(params)}
-    except (Problem, ClientError) as problem:
+    except Problem as problem:
         return {"changed": True, "error": str(problem)}
     except OSError as error:
-        return {"changed": True, "error": "%s: %s" % (error.filename or name, error.strerror or error)}
+        return {"changed": True, "error": of_the_system(error, name)}
     finally:
         os.umask(umask)

@@ -93,6 +93,23 @@ def test_the_root_of_errors(tmp_path: Path, text: str, found: list[str]) -> None
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def main():\n    run_module(lambda module: {}, {})\n", None),
+        ("def main():\n    run_aws_module(call, {})\n", None),
+        ('DOCUMENTATION = "of an action"\n', None),
+        ("def main():\n    QuietModule(argument_spec={})\n", "main() is run by none of run_aws_module, run_module"),
+        ("def main():\n    run_module(call, {})\n\n\ndef call(module):\n    module.fail_json(msg='no')\n", "has fail_json, which belongs to the helper"),
+        ("from ansible.module_utils.basic import AnsibleModule\n", "has AnsibleModule, which belongs to the helper"),
+        ("try:\n    run_module(call, {})\nexcept OSError:\n    pass\n", "catches errors"),
+    ],
+)
+def test_thin_modules(tmp_path: Path, text: str, said: str | None) -> None:
+    found = list(house.modules_are_thin(write(tmp_path, {"plugins/modules/key.py": text})))
+    assert [sentence.startswith("plugins/modules/key.py: " + said) for sentence in found] == [True] if said else found == []
+
+
+@pytest.mark.parametrize(
     ("name", "lines", "said"),
     [
         ("module_utils/_new.py", 500, ""),
