@@ -60,6 +60,13 @@ kills: setup ## Kill the agent and the modules at every one of their writes, not
 	@$(TESTBED) artifacts
 	@KILL_EVERY=1 tests/gates unit agent
 
+.PHONY: endurance
+endurance: setup ## Run two controllers on one host at once, from nothing to a set-up host
+	@$(TESTBED) engine up
+	@$(TESTBED) images
+	@$(TESTBED) artifacts
+	@molecule test -s endurance
+
 .PHONY: bench
 bench: setup ## Measure the collection on a host in Docker; fails when a figure is missed
 	@$(TESTBED) engine up
