@@ -118,7 +118,10 @@ def findings(settings: Settings, reading: Reading) -> list[str]:
     port = settings["mlflow_server_proxy_port"]
     holder = reading["ports"].get(str(port)) or {}
     if holder.get("unit") == UNIT and not any(reading["files"][path]["exists"] for path in (SITE, FORMER_SITE, LOGIN)):
-        found.append("Port %d, wanted for mlflow_server_proxy_port, is held by another site of nginx. Choose another port." % port)
+        found.append(
+            "Port %d, wanted for mlflow_server_proxy_port, is held by another site of nginx. Choose another port, or run `systemctl reload nginx` "
+            "if that site was removed by hand." % port
+        )
     return found
 
 
