@@ -22,7 +22,7 @@ import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _files as files
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from kills import EVERY, FIRST
+from tests.unit.plugins.module_utils.kills import EVERY, FIRST
 
 DEFAULTS = {
     "release": "1.0", "src": None, "remote_src": False, "sha256": None, "root": None, "home": None, "verify": None, "owner": None, "group": None,

@@ -22,7 +22,7 @@ import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import environment as pip_environment
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from kills import EVERY, FIRST
+from tests.unit.plugins.module_utils.kills import EVERY, FIRST
 
 PYTHON = os.environ.get("TEST_PYTHON37") or os.path.realpath(sys.executable)
 VERSION = subprocess.run([PYTHON, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], capture_output=True, text=True, check=True).stdout.strip()
