@@ -13,8 +13,8 @@ import os
 import re
 import typing as t
 
-import yaml
 from ansible.errors import AnsibleError
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.loader import lookup_loader
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived, site, validation
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.workflow_import import read_file
@@ -29,6 +29,13 @@ except ImportError:  # before ansible-core 2.19 every text is a template
 
 ROLES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))), "roles")
 _OWN_NAME = re.compile(r"^(\w+):|^ *register: (\w+)$", re.MULTILINE)
+
+
+class _Context(t.Dict[str, t.Any]):
+    """Variables for one template. The lookup copies them to add its own; a deep copy of an inventory would take longer than filling the template in."""
+
+    def __deepcopy__(self, memo: dict[int, t.Any]) -> dict[str, t.Any]:
+        return dict(self)
 
 
 class InventorySettings:
@@ -81,7 +88,7 @@ class InventorySettings:
         context["__%s_plan" % role] = {"inputs": dict(inputs)}
         path = os.path.join(ROLES, role, "templates", template)
         lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar.copy_with_new_env(available_variables=context))
-        return str(lookup.run([path], context)[0])
+        return str(lookup.run([path], _Context(context))[0])
 
     def _context(self, role: str) -> dict[str, t.Any]:
         """The variables that a task of a role would see."""
@@ -145,7 +152,7 @@ def _role_options(role: str) -> dict[str, dict[str, t.Any]]:
     path = os.path.join(ROLES, role, "meta", "argument_specs.yml")
     try:
         with open(path, encoding="utf-8") as stream:
-            return dict(yaml.safe_load(stream)["argument_specs"]["main"]["options"])
+            return dict(yaml_load(stream)["argument_specs"]["main"]["options"])
     except OSError as error:
         raise AnsibleError("The collection has no role %s: %s can't be read (%s)." % (role, path, error.strerror)) from error
 

@@ -28,6 +28,7 @@ import tempfile
 import typing as t
 import urllib.parse
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.names import split_s3_uri
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, AwsError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import digest_of
@@ -36,7 +37,6 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry 
 
 _PROXIED = "/api/2.0/mlflow-artifacts/artifacts"
 _MODEL_URI = re.compile(r"models:/(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)/(?P<which>[A-Za-z0-9]+)")
-_S3_URI = re.compile(r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])/(?P<key>[^?#\x00-\x1f]*)")
 _MISSING = ("404", "NoSuchKey", "NotFound")
 
 
@@ -230,13 +230,6 @@ def source_of(params: t.Mapping[str, t.Any], registry: t.Callable[[], Registry],
     if os.path.isfile(artifact):
         return ArchiveSource(artifact)
     raise Problem("artifact is %s, which does not exist where the module runs. Give a folder, a .tar.gz or an s3:// URI." % artifact)
-
-
-def split_s3_uri(uri: str, what: str) -> tuple[str, str]:
-    match = _S3_URI.fullmatch(uri)
-    if not match:
-        raise Problem("%s is %s; an S3 URI looks like s3://bucket/path." % (what, ascii(uri)))
-    return match["bucket"], match["key"]
 
 
 def head_object(aws: Aws, bucket: str, key: str) -> t.Optional[dict[str, t.Any]]:

@@ -24,6 +24,7 @@ import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.docker import Docker, dockerfile
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.names import CONTEXT_TAG, TAG, check_names
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, AwsError, merged_tags, tag_dict, tag_list
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
@@ -34,11 +35,6 @@ MANIFESTS = [
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.oci.image.index.v1+json",
 ]
-# An image that was built gets a second tag, made of the digest of what it was built from: the only memory that every machine shares.
-_CONTEXT_TAG = re.compile(r"context-[0-9a-f]{64}")
-_REPOSITORY = re.compile(r"(?=.{2,256}$)(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 _ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9]+)?")
 
@@ -223,31 +219,6 @@ def check_params(params: t.Mapping[str, t.Any]) -> None:
         _check_context(params)
 
 
-def check_names(params: t.Mapping[str, t.Any]) -> None:
-    """What can be said against the names of repository, tag, key and image."""
-    if not _REPOSITORY.fullmatch(params["name"]):
-        raise Problem(
-            "name is %s; a repository's name has 2 to 256 lower-case letters and digits, with a '.', '_', '-' or '/' between them." % ascii(params["name"])
-        )
-    tag = params["tag"]
-    if tag is not None and (not _TAG.fullmatch(tag) or _CONTEXT_TAG.fullmatch(tag)):
-        raise Problem(
-            "tag is %s; a tag has at most 128 letters, digits, '_', '.' and '-', does not begin with '.' or '-', and is not one of the"
-            " tags context-<digest> that the module makes itself." % ascii(tag)
-        )
-    if params["state"] == "absent":
-        return
-    if params["kms_key"] and params["encryption"] != "kms":
-        raise Problem("kms_key goes with encryption=kms only; encryption is %s." % (params["encryption"] or "not given"))
-    if (params["kms_key"] or "").startswith("alias/") or ":alias/" in (params["kms_key"] or ""):
-        raise Problem("kms_key is %s, an alias. ECR tells a key by its ARN, so give its id or ARN." % ascii(params["kms_key"]))
-    image, context = params["image"], params["context"]
-    if bool(image or context) != bool(tag):
-        raise Problem("tag goes with image or context: the image to push and the tag to push it under. Give both, or neither for the repository alone.")
-    if image and not _REFERENCE.fullmatch(image):
-        raise Problem("image is %s, which is no name of an image. Give one such as scoring:1.0." % ascii(image))
-
-
 def _check_context(params: t.Mapping[str, t.Any]) -> None:
     if not os.path.isdir(params["context"]):
         raise Problem("context is %s, which is not a folder where the module runs." % params["context"])
@@ -260,7 +231,7 @@ def _check_context(params: t.Mapping[str, t.Any]) -> None:
             raise Problem("build_args has %s, which is no name of a build argument." % ascii(name))
     if params["platform"] and not _PLATFORM.fullmatch(params["platform"]):
         raise Problem("platform is %s; a single platform such as linux/amd64 is needed." % ascii(params["platform"]))
-    if params["target"] and not _TAG.fullmatch(params["target"]):
+    if params["target"] and not TAG.fullmatch(params["target"]):
         raise Problem("target is %s, which is no name of a build stage." % ascii(params["target"]))
 
 
@@ -278,7 +249,7 @@ def _absent(params: t.Mapping[str, t.Any], repository: Repository, check_mode: b
         beside = repository.tags_beside(tag)
         gone: list[str] = []
         if beside is not None:
-            others = [other for other in beside if other != tag and not _CONTEXT_TAG.fullmatch(other)]
+            others = [other for other in beside if other != tag and not CONTEXT_TAG.fullmatch(other)]
             gone = [tag] if others else beside
             if not check_mode:
                 repository.delete_tags(gone)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.artifacts import split_s3_uri
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.names import split_s3_uri
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 #: The options of the module sagemaker_endpoint besides the logins at AWS and at the tracking server.

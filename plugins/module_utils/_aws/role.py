@@ -19,7 +19,7 @@ import re
 import typing as t
 import urllib.parse
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.artifacts import split_s3_uri
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.names import split_s3_uri
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, AwsError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 

@@ -12,18 +12,8 @@ import os
 import typing as t
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
-from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem, of_the_system
-from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _change as firewall
-from ansible_collections.sparkflows.mlops.plugins.module_utils._host import login_file, packages
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import agent, agent_reading
-from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import environment as pip_environment
-from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import options as scorer_options
-from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import standing as sparkflows_standing
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import key_file as ssh_key_file
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import known_hosts as ssh_known_hosts
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import service_login as ssh_service_login
-from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import target as ssh_target
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host import packages
 
 Options = t.Dict[str, t.Any]
 
@@ -39,31 +29,102 @@ def _ignore(_warning: str) -> None:
     """What a module would warn of it says when it runs."""
 
 
-def _scorer_services(options: Options) -> dict[str, t.Any]:
-    # Takes a while to load, and most hosts have no scorers.
-    from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import services as scorer
+# Each is loaded when it is asked for: a host needs some of them, and all together take as long as the rest of a reading.
 
-    return scorer.run(options, True)
+
+def _archive_release() -> _Module:
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release
+
+    return _Module(release.ARGUMENT_SPEC, lambda options: release.run(options, check_mode=True))
+
+
+def _pip_environment() -> _Module:
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import environment
+
+    return _Module(environment.ARGUMENT_SPEC, lambda options: environment.run(options, True, os.environ, _ignore))
+
+
+def _login_file() -> _Module:
+    """No module, but the steps of the role mlflow_server."""
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._host import login_file
+
+    return _Module(login_file.ARGUMENT_SPEC, lambda options: {"changed": not login_file.holds(**options)})
+
+
+def _firewall_ports() -> _Module:
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _change
+
+    return _Module(_change.ARGUMENT_SPEC, lambda options: _change.run_module(options, check_mode=True))
+
+
+def _mlops_deployment() -> _Module:
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import agent
+
+    return _Module(agent.ARGUMENT_SPEC, lambda options: agent.run(options, agent.Deployments(agent.agent_client(options)), True))
+
+
+def _mlops_deployments() -> _Module:
+    """Not a module: one look at all that an agent serves."""
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import agent_reading
+
+    return _Module(agent_reading.ARGUMENT_SPEC, agent_reading.read)
+
+
+def _sparkflows() -> _Module:
+    """No module, but what several of them tell with one login."""
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows import standing
+
+    return _Module(standing.ARGUMENT_SPEC, standing.run)
+
+
+def _ssh_private_key() -> _Module:
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import key_file
+
+    return _Module(key_file.ARGUMENT_SPEC, lambda options: key_file.run(options, check_mode=True))
+
+
+def _ssh_logins() -> _Module:
+    """Not a module: logins that are tried."""
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import service_login
+
+    return _Module(service_login.ARGUMENT_SPEC, service_login.look)
+
+
+def _ssh_pins() -> _Module:
+    """Not a module: the host keys that are pinned."""
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import known_hosts
+
+    return _Module(known_hosts.LOOK_SPEC, known_hosts.look)
+
+
+def _ssh_target() -> _Module:
+    """Not a module: a host that is logged in to."""
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import target
+
+    return _Module(target.ARGUMENT_SPEC, target.look)
+
+
+def _scorer_services() -> _Module:
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import options as scorer_options
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer import services
+
+    return _Module(scorer_options.ARGUMENT_SPEC, lambda options: services.run(options, True))
 
 
 #: What may be asked, by name.
-MODULES = {
-    "archive_release": _Module(archive_release.ARGUMENT_SPEC, lambda options: archive_release.run(options, check_mode=True)),
-    "pip_environment": _Module(pip_environment.ARGUMENT_SPEC, lambda options: pip_environment.run(options, True, os.environ, _ignore)),
-    # No module, but the steps of the role mlflow_server.
-    "login_file": _Module(login_file.ARGUMENT_SPEC, lambda options: {"changed": not login_file.holds(**options)}),
-    "firewall_ports": _Module(firewall.ARGUMENT_SPEC, lambda options: firewall.run_module(options, check_mode=True)),
-    "mlops_deployment": _Module(agent.ARGUMENT_SPEC, lambda options: agent.run(options, agent.Deployments(agent.agent_client(options)), True)),
-    # Not a module: one look at all that an agent serves.
-    "mlops_deployments": _Module(agent_reading.ARGUMENT_SPEC, agent_reading.read),
-    # No module, but what several of them tell with one login.
-    "sparkflows": _Module(sparkflows_standing.ARGUMENT_SPEC, sparkflows_standing.run),
-    "ssh_private_key": _Module(ssh_key_file.ARGUMENT_SPEC, lambda options: ssh_key_file.run(options, check_mode=True)),
-    # Not modules: logins that are tried, what is pinned, and a host that is logged in to.
-    "ssh_logins": _Module(ssh_service_login.ARGUMENT_SPEC, ssh_service_login.look),
-    "ssh_pins": _Module(ssh_known_hosts.LOOK_SPEC, ssh_known_hosts.look),
-    "ssh_target": _Module(ssh_target.ARGUMENT_SPEC, ssh_target.look),
-    "scorer_services": _Module(scorer_options.ARGUMENT_SPEC, _scorer_services),
+MODULES: dict[str, t.Callable[[], _Module]] = {
+    "archive_release": _archive_release,
+    "pip_environment": _pip_environment,
+    "login_file": _login_file,
+    "firewall_ports": _firewall_ports,
+    "mlops_deployment": _mlops_deployment,
+    "mlops_deployments": _mlops_deployments,
+    "sparkflows": _sparkflows,
+    "ssh_private_key": _ssh_private_key,
+    "ssh_logins": _ssh_logins,
+    "ssh_pins": _ssh_pins,
+    "ssh_target": _ssh_target,
+    "scorer_services": _scorer_services,
 }
 
 
@@ -81,7 +142,7 @@ def predictions(wanted: t.Iterable[dict[str, t.Any]], system: t.Mapping[str, str
 
 
 def _foreseen(name: str, options: Options) -> dict[str, t.Any]:
-    module = MODULES[name]
+    module = MODULES[name]()
     checked = ArgumentSpecValidator(module.argument_spec).validate(options)
     if checked.error_messages:
         return {"changed": True, "error": "%s: %s" % (name, "; ".join(checked.error_messages))}

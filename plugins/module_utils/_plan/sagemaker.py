@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import ecr as _ecr
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.names import check_names
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.options import ENDPOINT, check_params
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _rules as rules
@@ -107,7 +107,7 @@ def _repository_problems(settings: Settings) -> list[str]:
         "context": None if settings["sagemaker_image"] else settings["sagemaker_build_directory"],
     }
     try:
-        _ecr.check_names(params)
+        check_names(params)
     except Problem as error:
         return ["sagemaker_repository and its image can't be made as they are: %s" % error]
     return []
