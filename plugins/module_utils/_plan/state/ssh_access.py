@@ -26,6 +26,13 @@ _COMMANDS = {
 }
 
 
+#: What tasks are filled with where the role does nothing: they are passed by, and Ansible wants their words all the same.
+_NOTHING: Inputs = {
+    **{"key": None, "pending": "", "rotates": False, "proved_key": "", "proof": {}, "consolation": "", "settings": {}},
+    **{"userless": [], "entries": [], "retire": [], "pins": []},
+}
+
+
 def _key(settings: Settings) -> Reading:
     """What the controller says of the key: C(fingerprint), C(public_key) and C(findings), and before the host is read the C(content)."""
     return settings.get("ssh_access_key") or {"fingerprint": None, "public_key": None, "findings": []}
@@ -181,7 +188,7 @@ def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:
     sentence for when they do not. ``settings`` is what the plan needs again once the targets answered.
     """
     if reading is None or not rules.acts(settings):
-        return {"key": None}
+        return dict(_NOTHING)
     key = {name: _key(settings)[name] for name in ("fingerprint", "public_key", "findings")}
     rotates = rules.present(settings) and _rotates(settings, reading)
     answers = _answers(settings)

@@ -199,3 +199,10 @@ def test_steps_have_names_of_their_own() -> None:
     assert STATE.differences is not None
     found = STATE.differences(settings(answers=both({"user": False, "added": ["SHA256:new"]})), reading(key=key(None), pins={"block": ""}), {}, {})
     assert steps(found) == ["user", "entries", "key", "pins", "login"]
+
+
+def test_tasks_have_all_their_words_where_the_role_is_off() -> None:
+    on = STATE.inputs({**settings(), "answers": both()}, reading())
+    off = STATE.inputs(settings(ssh_access_enabled=False), reading())
+    assert set(off) == set(on)
+    assert off["entries"] == off["retire"] == off["userless"] == []
