@@ -28,8 +28,17 @@ _COMMANDS = {
 
 #: What tasks are filled with where the role does nothing: they are passed by, and Ansible wants their words all the same.
 _NOTHING: Inputs = {
-    **{"key": None, "pending": "", "rotates": False, "proved_key": "", "proof": {}, "consolation": "", "settings": {}},
-    **{"userless": [], "entries": [], "retire": [], "pins": []},
+    "key": None,
+    "pending": "",
+    "rotates": False,
+    "proved_key": "",
+    "proof": {},
+    "consolation": "",
+    "userless": [],
+    "entries": [],
+    "retire": [],
+    "pins": [],
+    "settings": {},
 }
 
 
