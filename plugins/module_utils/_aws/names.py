@@ -6,7 +6,7 @@
 
 # For use inside this collection only.
 
-"""Names that AWS takes, judged without asking it, and without boto3, whose import takes longer than a plan."""
+"""Names that AWS takes, judged without asking it, and without boto3, which would be a good part of the time that a plan takes."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def _ignore(_warning: str) -> None:
     """What a module would warn of it says when it runs."""
 
 
-# Each is loaded when it is asked for: a host needs some of them, and all together take as long as the rest of a reading.
+# Each is loaded when it is asked for: a host needs some of them, and all together would be a third of a reading.
 
 
 def _archive_release() -> _Module:

@@ -142,3 +142,16 @@ def test_an_option_that_a_module_does_not_have_is_a_sentence(module: str) -> Non
     assert seen["changed"] is True
     assert seen["error"].startswith(module + ": ")
     assert "unheard_of" in seen["error"]
+
+
+@pytest.mark.parametrize(
+    ("loaded", "unwanted"),
+    [("_plan.validation", "boto3"), ("_plan.hosts", "boto3"), ("_host.reading", "_scorer.services"), ("_host.reading", "_sparkflows.standing")],
+)
+def test_a_plan_loads_only_what_it_asks(loaded: str, unwanted: str) -> None:
+    """A fresh process, as others in this one have loaded everything."""
+    prefix = "ansible_collections.sparkflows.mlops.plugins.module_utils."
+    program = f"import sys, {prefix}{loaded}; print([name for name in sys.modules if name.endswith({unwanted!r})])"
+    places = os.pathsep.join(place for place in sys.path if place)
+    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": places}, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
