@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived, hosts
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.health import host as health
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.states import STATES
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils import host_reading, other_hosts
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import InventorySettings
@@ -23,7 +25,7 @@ Variables = t.Mapping[str, t.Any]
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("role", "roles", "site", "made", "refuse", "complete", "answers"))
+    _VALID_ARGS = frozenset(("role", "roles", "site", "made", "refuse", "complete", "answers", "health"))
 
     def run(self, tmp: t.Any = None, task_vars: Result | None = None) -> Result:
         task_vars = task_vars or {}
@@ -42,7 +44,9 @@ class ActionModule(ActionBase):
             result.update(findings=made["findings"], roles={role: made["roles"][role] for role in roles})
             return self._of_one(result, roles)
         inventory = derived.Inventory(self._having(site, task_vars), task_vars.get("hostvars", {}))
-        variables = InventorySettings(self, roles, task_vars, derived.names(inventory) if site else ())
+        asks_health = args.get("health") and boolean(args["health"])
+        judged = [*roles, "health"] if asks_health else roles
+        variables = InventorySettings(self, judged, task_vars, derived.names(inventory) if site else ())
         problems = variables.problems(site)
         try:
             if site and not problems:
@@ -63,7 +67,8 @@ class ActionModule(ActionBase):
             settings["ssh_access_key"] = private_key(settings)
         planned = hosts.Planned(roles, settings, variables.fill_in, self._ahead(task_vars))
         try:
-            asked, clients = other_hosts.with_questions_of(planned.questions(), inventory.having.get("ssh_access", ()), task_vars)
+            questions = health.with_questions(planned.questions(), roles, settings) if asks_health else planned.questions()
+            asked, clients = other_hosts.with_questions_of(questions, inventory.having.get("ssh_access", ()), task_vars)
             reading, unread = host_reading.read(self, asked, task_vars)
         except host_reading.Unreachable as unreachable:
             return unreachable.result
@@ -72,6 +77,8 @@ class ActionModule(ActionBase):
         plan = planned.judge(reading)
         result.update(roles=other_hosts.to_be_read(plan.roles), due=plan.due, settings=variables.public(), derived=variables.derived)
         result["answers"] = {client: reading["predictions"][name] for client, name in clients.items()}
+        if asks_health:
+            result["health"] = [row._asdict() for row in health.rows(roles, settings, plan, reading)]
         if self._task.diff and plan.diff:
             result["diff"] = plan.diff
         return self._with_findings(self._of_one(result, roles), plan.findings, task_vars)
@@ -81,7 +88,7 @@ class ActionModule(ActionBase):
         made = other_hosts.plain(self._task.args["complete"])
         roles = made.get("roles") or {}
         found = hosts.complete(roles, made.get("settings") or {}, other_hosts.answers(roles, self._task.args.get("answers") or (), task_vars))
-        result.update({key: made[key] for key in ("settings", "derived", "answers") if key in made})
+        result.update({key: made[key] for key in ("settings", "derived", "answers", "health") if key in made})
         result.update(roles=other_hosts.to_be_read(roles, task_vars), due=hosts.due(roles))
         result = self._of_one(result, list(roles)) if roles else result
         return self._with_findings(result, list(dict.fromkeys((made.get("findings") or []) + found)), task_vars)

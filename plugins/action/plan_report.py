@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
-import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import write_atomic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import report, report_page
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._forms import moment
+from ansible_collections.sparkflows.mlops.plugins.plugin_utils import report_file
 
 
 class ActionModule(ActionBase):
@@ -31,7 +30,12 @@ class ActionModule(ActionBase):
         seen = report.counts(rows)
         result.update(counts=seen, summary=report.summary(rows))
         if args.get("path"):
-            problem = _write(os.path.abspath(os.path.expanduser(args["path"])), rows)
+            forms = {
+                ".html": lambda now: report_page.as_html(rows, moment(now)),
+                ".json": lambda now: report.as_json(rows, moment(now)),
+                ".prom": lambda now: report.as_prometheus(rows, now),
+            }
+            problem = report_file.write("plan_report", args["path"], forms)
             if problem:
                 return dict(result, failed=True, msg=problem)
         if args.get("show") == "done":
@@ -51,22 +55,3 @@ class ActionModule(ActionBase):
 def _plan_of(variables: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any] | None:
     plan = variables.get("mlops_plan")
     return plan if plan and "findings" in plan else None
-
-
-def _write(path: str, rows: t.Sequence[report.Row]) -> str | None:
-    """Write the report in the form that the suffix names; a sentence where that can't be done."""
-    now = time.time()
-    made_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
-    forms = {
-        ".html": lambda: report_page.as_html(rows, made_at),
-        ".json": lambda: report.as_json(rows, made_at),
-        ".prom": lambda: report.as_prometheus(rows, now),
-    }
-    form = forms.get(os.path.splitext(path)[1])
-    if form is None:
-        return "plan_report is %s; its suffix must be one of %s." % (path, ", ".join(sorted(forms)))
-    try:
-        write_atomic(path, form(), mode=0o644)
-    except OSError as error:
-        return "The report could not be written to %s: %s. Name another path with plan_report." % (path, error.strerror)
-    return None

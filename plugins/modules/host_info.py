@@ -347,10 +347,12 @@ host:
     disks:
       description:
         - For each of O(paths) the mount point and the space of its file system in MiB, whether it is mounted read-only, and how many more
-          files it can hold; null where the file system has no fixed number.
+          files it can hold, of how many; null where the file system has no fixed number.
+        - What is neither used nor free is kept for root.
       returned: success
       type: dict
-      sample: {/opt/sparkflows: {mount: /, total_mb: 100000, free_mb: 70000, free_inodes: 6000000, read_only: false}}
+      sample: {/opt/sparkflows: {mount: /, total_mb: 100000, used_mb: 25000, free_mb: 70000, free_inodes: 6000000, total_inodes: 6500000,
+        read_only: false}}
     jdk:
       description: The JDK in O(jdk_home); null when there is none. The vendor is null when the JDK does not name it.
       returned: success
@@ -378,6 +380,7 @@ host:
         - C(started_at) is the start of its main process in seconds since the epoch, null when it is not running.
           A file that is newer than that was not read by the running service.
         - C(reloaded_at) is the last change of its state, such as the end of a reload, or else its start. Null when it is not running.
+        - C(restarts) is how often systemd has started it again by itself since somebody started it; null where that is not known.
       returned: success
       type: dict
       sample:
@@ -390,6 +393,7 @@ host:
           started_at: 1765432100.25
           reloaded_at: 1765432100.5
           needs_reload: false
+          restarts: 0
     ports:
       description: For each of O(ports), as text, who listens there; null when nobody does. The process and its unit are known to root only.
       returned: success

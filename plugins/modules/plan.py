@@ -58,6 +58,15 @@ options:
     description: Whether the task fails when something is found.
     type: bool
     default: true
+  health:
+    description:
+      - Whether to look in the same reading at how things stand, too, and return that as RV(health).
+      - The variables C(health_certificate_days_warning) and C(health_certificate_days_critical) (30 and 7), C(health_disk_used_percent_warning) and
+        C(health_disk_used_percent_critical) (80 and 90, of space and of inodes), C(health_memory_used_percent_warning) and
+        C(health_memory_used_percent_critical) (90 and 95), C(health_restarts_warning) and C(health_restarts_critical) (3 and 20) of the host say from
+        where on a value is a warning, and from where on it is critical. They are whole numbers, and checked like the variables of roles.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 attributes:
@@ -206,6 +215,46 @@ derived:
   returned: when the host was read and O(made) was not used
   type: dict
   sample: {}
+health:
+  description: How the host and what its roles left behind stand.
+  returned: with O(health), when the host was read
+  type: list
+  elements: dict
+  contains:
+    severity:
+      description: V(critical), V(warning) or V(ok).
+      returned: always
+      type: str
+    kind:
+      description:
+        - What it is - V(host), V(unit), V(model), V(scorer), V(sparkflows), V(address), V(login), V(key), V(token), V(certificate), V(disk) or
+          V(memory).
+      returned: always
+      type: str
+    name:
+      description: Which one of its kind; empty where there is but one.
+      returned: always
+      type: str
+    value:
+      description: What was seen. A secret is never among it.
+      returned: always
+      type: str
+    advice:
+      description: What to do; empty where all is well.
+      returned: always
+      type: str
+    number:
+      description:
+        - What can be measured of it, else null. Of a certificate and a token that is the end in seconds since the epoch, of a disk and the memory the part
+          that is used, of everything else 1 where it works and 0 where it does not.
+      returned: always
+      type: float
+    host:
+      description: Empty; a report of many hosts fills it in.
+      returned: always
+      type: str
+  sample:
+    - {severity: critical, kind: unit, name: mlflow-server.service, value: stopped, advice: site.yml starts it., number: 0, host: ""}
 answers:
   description: What the host said to the plans of other hosts, by the name of these hosts. It is public.
   returned: when the host was read

@@ -341,6 +341,13 @@ services:
     action:
       description: V(unchanged), V(created), V(replaced) or V(started), the last for one that had stopped.
       type: str
+    seen:
+      description:
+        - How it was found, before anything was changed.
+        - C(state) is V(serving) where it scored as it should, V(unhealthy) where it did not, with the reason in C(message), V(running) where it was not
+          asked because its container is to be replaced anyway, V(stopped), V(missing), or V(unknown) where the engine does not run.
+        - C(restarts) is how often the engine has started its container again by itself, C(null) without one.
+      type: dict
     image:
       description: The image as it was named.
       type: str
@@ -357,6 +364,7 @@ services:
     - name: churn
       port: 9001
       action: unchanged
+      seen: {state: serving, message: "", restarts: 0}
       image: registry.example.com/sparkflows/scorer:3.2.84
       digest: sha256:5d64ae542b59a962b3caadadd346f4b1c3010879a28bb02d928326993de16e79
       model: 0f2f8a9d7c11a962b3caadadd346f4b1c3010879a28bb02d928326993de16e79

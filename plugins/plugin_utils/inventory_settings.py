@@ -148,7 +148,10 @@ def _trusted(loader: t.Any, path: str) -> dict[str, t.Any]:
         return dict(loader.load_from_file(path) or {})
 
 
-def _role_options(role: str) -> dict[str, dict[str, t.Any]]:
+def _role_options(role: str) -> dict[str, t.Any]:
+    known = validation.ROLES.get(role)
+    if known and known.options:
+        return dict(known.options)
     path = os.path.join(ROLES, role, "meta", "argument_specs.yml")
     try:
         with open(path, encoding="utf-8") as stream:

@@ -5,27 +5,15 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import report, report_page
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.report import Row
-from selenium import webdriver
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.select import Select
 
-from testbed import debian
-from testbed.common import TestbedError
-
-PROGRAMS = {"chromium": "chromium", "chromedriver": "chromium-driver", "pdftotext": "poppler-utils"}
-DESKTOP, PHONE = (1280, 800), (360, 740)
-MADE_AT = "2026-01-02T03:04:05Z"
+from tests.page.look import DESKTOP, MADE_AT, PHONE, Look
 
 
 def _role(*differences: tuple[str, str, str, str, str, str], planned: bool = True) -> dict[str, Any]:
@@ -71,101 +59,9 @@ HOSTILE_TEXTS = (
 HOSTILE = [Row(severity, text, text, text, text, text, text) for severity, text in zip(report.SEVERITIES * 4, HOSTILE_TEXTS, strict=False)]
 
 
-class Look:
-    """One page in the browser, and what it did on the way: requests that it made, and what it complained of on the console."""
-
-    def __init__(self, driver: webdriver.Chrome, folder: Path) -> None:
-        self.driver = driver
-        self._file = folder / "plan.html"
-
-    def open(self, rows: Sequence[Row], address: str = "", size: tuple[int, int] = DESKTOP) -> None:
-        self.show(report_page.as_html(rows, MADE_AT), address, size)
-
-    def show(self, text: str, address: str = "", size: tuple[int, int] = DESKTOP) -> None:
-        self._file.write_text(text)
-        self.resize(size)
-        # Else an address that differs in its last part only would be no new visit.
-        self.driver.get("about:blank")
-        self.complaints()
-        self.driver.get(self._file.as_uri() + address)
-
-    def resize(self, size: tuple[int, int]) -> None:
-        width, height = size
-        self.driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        )
-
-    def prefer(self, scheme: str) -> None:
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
-
-    def script(self, text: str, *arguments: Any) -> Any:
-        return self.driver.execute_script(text, *arguments)
-
-    def complaints(self) -> list[str]:
-        """What stands on the console, and which addresses but the page's own were asked for, since this was last called."""
-        events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-        return [entry["message"] for entry in self.driver.get_log("browser")] + [url for url in asked if url.split("#")[0] != self._file.as_uri()]
-
-    def shown(self) -> list[int]:
-        """The rows that can be seen, by their numbers."""
-        return self.script("return [...document.querySelectorAll('tbody tr')].flatMap((row, at) => row.getClientRects().length ? [at] : [])")
-
-    def filter(self, title: str) -> Select:
-        """A filter by what a reader, or a screen reader, calls it."""
-        [found] = [element for element in self.driver.find_elements(By.TAG_NAME, "select") if element.accessible_name == title]
-        return Select(found)
-
-    def choose(self, title: str, value: str) -> None:
-        self.filter(title).select_by_value(value)
-
-    def chosen(self) -> dict[str, str]:
-        return {title: self.filter(title).first_selected_option.get_attribute("value") or "" for title in ("Host", "Role", "Severity")}
-
-    def too_wide(self) -> list[str]:
-        """What makes the page scroll to the side, or sticks out."""
-        return self.script(
-            """
-            const width = document.documentElement.clientWidth;
-            const out = [...document.body.querySelectorAll('*:not(option)')].filter(element => element.getBoundingClientRect().right > width + 1);
-            const scrolls = document.documentElement.scrollWidth > width ? ['the page'] : [];
-            return [...scrolls, ...out.map(element => element.outerHTML.slice(0, 80))];
-            """
-        )
-
-    def printed(self) -> str:
-        """What stands on paper, in the order of the page and without any white space: where a line ends is of no matter."""
-        pdf = self._file.with_suffix(".pdf")
-        pdf.write_bytes(base64.b64decode(self.driver.print_page()))
-        return "".join(subprocess.run(["pdftotext", "-raw", pdf, "-"], check=True, capture_output=True, text=True).stdout.split())
-
-
-@pytest.fixture(scope="session")
-def driver() -> Iterator[webdriver.Chrome]:
-    try:
-        debian.require_packages(PROGRAMS, "Looking at the plan's page")
-    except TestbedError as error:
-        pytest.fail(str(error), pytrace=False)
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    for word in ("--headless=new", "--disable-dev-shm-usage", "--disable-gpu"):
-        options.add_argument(word)
-    if os.geteuid() == 0:
-        # Chromium's sandbox refuses root; the only page that it opens is ours.
-        options.add_argument("--no-sandbox")
-    # Both are named, so that selenium looks for none on the network.
-    with webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver")) as browser:
-        yield browser
-
-
 @pytest.fixture
-def look(driver: webdriver.Chrome, tmp_path: Path) -> Iterator[Look]:
-    """A page that has to be silent: no test may end with a complaint that it did not read."""
-    page = Look(driver, tmp_path)
-    page.prefer("light")
-    yield page
-    assert page.complaints() == []
+def as_html() -> Callable[[Sequence[Row], str], str]:
+    return report_page.as_html
 
 
 def rows(fits: Callable[[Row], bool]) -> list[int]:
@@ -308,27 +204,7 @@ def test_texts_stand_out_from_their_ground(look: Look, scheme: str) -> None:
     look.prefer(scheme)
     look.open(ROWS, "#host=mlflow-a")
     look.script("for (const row of document.querySelectorAll('tr')) row.hidden = false")
-    # The contrast that WCAG 2.1 defines, of each text with the nearest ground that is not transparent.
-    contrasts = look.script(
-        """
-        const numbers = colour => colour.match(/[\\d.]+/g).map(Number);
-        const light = colour => numbers(colour).slice(0, 3).map(part => part / 255)
-          .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
-          .reduce((sum, part, at) => sum + part * [0.2126, 0.7152, 0.0722][at], 0);
-        const ground = element => {
-          const colour = getComputedStyle(element).backgroundColor;
-          return (numbers(colour)[3] ?? 1) === 1 ? colour : ground(element.parentElement);
-        };
-        const found = {};
-        for (const element of document.body.querySelectorAll('*:not(option, script, [disabled])')) {
-          const says = element.tagName === 'SELECT' || [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
-          if (!says || !element.getClientRects().length) continue;
-          const pair = [light(getComputedStyle(element).color), light(ground(element))].sort((one, other) => other - one);
-          found[`${element.tagName} ${element.parentElement.className} ${element.className}`] = (pair[0] + 0.05) / (pair[1] + 0.05);
-        }
-        return found;
-        """
-    )
+    contrasts = look.contrasts()
     assert len(contrasts) > 10
     assert {name: contrast for name, contrast in contrasts.items() if contrast < 4.5} == {}
 

@@ -33,7 +33,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = dict(
     tracking_token={"type": "str", "no_log": True},
 )
 #: What is told of each deployment.
-_TOLD = ("name", *agent.DECLARED, "resolved_uri", "state", "message")
+_TOLD = ("name", *agent.DECLARED, "resolved_uri", "state", "message", "restarts")
 #: The agent's range of ports holds fewer, and its requests are smaller.
 _MOST_FILES, _MOST_BYTES = 4096, 2 * 1024 * 1024
 _UNIT_SECONDS = 30
@@ -42,7 +42,7 @@ _UNIT_SECONDS = 30
 def read(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """What is served; nothing is changed.
 
-    ``served`` are the deployments by name, each with what it declares, ``resolved_uri``, ``state`` and ``message``; ``unmanaged`` those of
+    ``served`` are the deployments by name, each with what it declares, ``resolved_uri``, ``state``, ``message`` and ``restarts``; ``unmanaged`` those of
     which the agent finds a unit but no description, by name, with its sentence; ``source`` is C(agent), or C(disk) with the agent's silence
     in ``silence``. ``stages`` tells the version that is in each stage, as C(models:/NAME/VERSION); one that can't be learned is left out.
     """

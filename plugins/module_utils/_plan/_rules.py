@@ -65,11 +65,11 @@ def only(table: Table, *names: str) -> dict[str, Rule]:
     return {name: table[name] for name in names}
 
 
-def shown(value: t.Any) -> str:
+def shown(value: t.Any, longest: int = _LONGEST_SHOWN) -> str:
     """A value as a sentence shows it: on one line, not too long, without the login of a URL."""
     text = _CREDENTIALS.sub("…@", str(value))
     text = re.sub(r"[\x00-\x1f\x7f]", lambda match: ascii(match.group())[1:-1], text)
-    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
+    return text if len(text) <= longest else text[:longest] + "…"
 
 
 def _unless(good: bool, name: str, value: t.Any, expected: str) -> list[str]:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import collections
 import json
-import shutil
-import textwrap
 import typing as t
+
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _forms
 
 #: What a row may be, worst first: it stops a run; a run would change it; a run looks at it; it is worth knowing; there is nothing to do.
 SEVERITIES = ("finding", "difference", "open", "note", "unchanged")
@@ -79,17 +79,15 @@ def summary(of: t.Sequence[Row]) -> str:
 
 def as_text(of: t.Sequence[Row], width: int | None = None, quiet: bool = False) -> str:
     """A table for a terminal: host, role, what differs and how; findings as sentences; when quiet, nothing of hosts with nothing to do."""
-    width = width or max(100, shutil.get_terminal_size((160, 40)).columns)
     hosts, roles = (max([len(getattr(row, column)) for row in of] or [0]) for column in ("host", "role"))
     lines = []
     for row in of:
         if quiet and row.severity in ("open", "unchanged"):
             continue
         what = "  ".join(filter(None, (row.item, row.change)))
-        text = what + (" (%s)" % row.reason if row.reason else "")
-        head = "%s%-*s  %-*s  " % ({"finding": "! ", "difference": "~ "}.get(row.severity, "  "), hosts, row.host, roles, row.role)
-        lines += textwrap.wrap(text, width, initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False, break_on_hyphens=False)
-    return "\n".join([*lines, summary(of)])
+        mark = {"finding": "! ", "difference": "~ "}.get(row.severity, "  ")
+        lines.append(("%s%-*s  %-*s  " % (mark, hosts, row.host, roles, row.role), what + (" (%s)" % row.reason if row.reason else "")))
+    return "\n".join([*_forms.wrapped(lines, width), summary(of)])
 
 
 def done(plans: t.Mapping[str, t.Mapping[str, t.Any] | None], would: bool) -> str:
@@ -111,20 +109,8 @@ def as_json(of: t.Sequence[Row], made_at: str) -> str:
 def as_prometheus(of: t.Sequence[Row], seconds: float) -> str:
     """The number of rows per host and severity, for node_exporter's textfile collector; `seconds` since the epoch is when the plan was made."""
     seen = collections.Counter((row.host, row.severity) for row in of)
-    lines = [
-        "# HELP sparkflows_mlops_plan_rows Rows of the last plan by host and severity.",
-        "# TYPE sparkflows_mlops_plan_rows gauge",
-        *(
-            'sparkflows_mlops_plan_rows{host="%s",severity="%s"} %d' % (_label(host), severity, seen[host, severity])
-            for host in sorted({row.host for row in of})
-            for severity in SEVERITIES[:-1]
-        ),
-        "# HELP sparkflows_mlops_plan_timestamp_seconds When the last plan was made.",
-        "# TYPE sparkflows_mlops_plan_timestamp_seconds gauge",
-        "sparkflows_mlops_plan_timestamp_seconds %d" % seconds,
-    ]
+    hosts = sorted({row.host for row in of})
+    rows_of = {(("host", host), ("severity", severity)): seen[host, severity] for host in hosts for severity in SEVERITIES[:-1]}
+    lines = _forms.family("sparkflows_mlops_plan_rows", "Rows of the last plan by host and severity.", rows_of)
+    lines += _forms.family("sparkflows_mlops_plan_timestamp_seconds", "When the last plan was made.", {(): int(seconds)})
     return "\n".join(lines) + "\n"
-
-
-def _label(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

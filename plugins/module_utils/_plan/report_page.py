@@ -4,177 +4,30 @@
 
 # For use inside this collection only.
 
-"""A plan as one HTML page that needs nothing else: filters by host, role and severity (also in its address: C(#severity=finding)), for a screen, a phone and
-print."""
+"""A plan as one HTML page."""
 
 from __future__ import annotations
 
-import base64
-import collections
-import hashlib
-import html
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.report import SEVERITIES, Row, summary
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _page
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.report import Row, summary
 
-_MEANINGS = {
-    "finding": "stops a run until it is mended",
-    "difference": "is changed by the next run",
-    "open": "is looked at when its role runs",
-    "note": "is worth knowing, nothing is done",
-    "unchanged": "is as wanted",
-}
-
-# Each colour stands out from its ground at 4.5 to 1 at least, as WCAG 2.1 AA asks. Names of hosts may be long, so that widths of columns are given
-# and text may break anywhere.
-_STYLE = """
-:root {
-  color-scheme: light dark;
-  --ground: #fff; --text: #1b1c1e; --quiet: #5f6368; --line: #d5d7db;
-  --finding: #b3261e; --difference: #8a5300; --open: #5f6368; --note: #3949ab; --unchanged: #2e6b32;
-}
-@media screen and (prefers-color-scheme: dark) {
-  :root {
-    --ground: #16181c; --text: #e4e6ea; --quiet: #a9adb5; --line: #3a3e46;
-    --finding: #ff8a80; --difference: #ffb74d; --open: #a9adb5; --note: #a5b0ea; --unchanged: #81c784;
-  }
-}
-[hidden] { display: none !important; }
-body { background: var(--ground); color: var(--text); font: 16px/1.5 system-ui, sans-serif; margin: 0 auto; max-width: 80rem; padding: 1.25rem; }
-h1 { font-size: 1.4rem; margin: 0; }
-p { margin: .25rem 0 1rem; overflow-wrap: anywhere; }
-form { align-items: end; display: flex; flex-wrap: wrap; gap: .75rem; margin: 0 0 1rem; }
-label { display: grid; flex: 0 1 12rem; font-size: .85rem; gap: .2rem; min-width: 0; }
-select, button { background: var(--ground); border: 1px solid var(--quiet); border-radius: .3rem; color: var(--text); font: inherit; font-size: 1rem; }
-select, button { min-height: 2.5rem; padding: .3rem .6rem; }
-select { width: 100%; }
-button:disabled { opacity: .5; }
-output { color: var(--quiet); padding: .5rem 0; }
-table { border-collapse: collapse; table-layout: fixed; width: 100%; }
-th { background: var(--ground); font-size: .85rem; position: sticky; top: 0; }
-th, td { border-bottom: 1px solid var(--line); overflow-wrap: anywhere; padding: .45rem .6rem; text-align: start; vertical-align: top; }
-th.severity { width: 7.5rem; } th.host { width: 15%; } th.role { width: 12%; }
-tbody tr { --severity: var(--open); }
-tr.finding { --severity: var(--finding); } tr.difference { --severity: var(--difference); } tr.note { --severity: var(--note); }
-tr.unchanged { --severity: var(--unchanged); }
-td.severity { box-shadow: inset .25rem 0 var(--severity); color: var(--severity); font-weight: 600; overflow-wrap: normal; padding-left: .9rem; }
-.reason { color: var(--quiet); font-size: .9rem; }
-dl { color: var(--quiet); display: grid; font-size: .9rem; gap: .1rem .75rem; grid-template-columns: max-content 1fr; margin: 1.25rem 0 0; }
-dt { font-weight: 600; }
-dd { margin: 0; }
-@media screen and (max-width: 56rem) {
-  body { padding: 1rem; }
-  label { align-items: center; flex-basis: 100%; grid-template-columns: 4.5rem 1fr; }
-  thead { display: none; }
-  table, tbody { display: block; }
-  tr { border-bottom: 1px solid var(--line); border-left: .25rem solid var(--severity); display: flex; flex-wrap: wrap; gap: 0 .75rem; }
-  tr { padding: .6rem 0 .6rem .75rem; }
-  td { border: 0; flex: 0 1 auto; min-width: 0; padding: 0; }
-  td:empty { display: none; }
-  td.severity { box-shadow: none; padding: 0; }
-  td.host { font-weight: 600; }
-  td.item, td.change { flex-basis: 100%; }
-}
-@media print {
-  :root { color-scheme: light; font-size: 10pt; }
-  form { display: none; }
-  tr, tr[hidden] { break-inside: avoid; display: table-row !important; }
-  body { font-size: 1rem; max-width: none; padding: 0; }
-  td.severity { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
-}
-"""
-
-# The controls are of no use without a script, so that it is the script that shows them.
-_SCRIPT = """
-const form = document.querySelector('form');
-const selects = [...form.querySelectorAll('select')];
-const rows = [...document.querySelectorAll('tbody tr')];
-function show() {
-  let shown = 0;
-  for (const row of rows) {
-    const fits = selects.every(select => !select.value || row.dataset[select.name] === select.value);
-    row.hidden = !fits;
-    shown += fits;
-  }
-  document.querySelector('output').value = shown === rows.length ? `All ${rows.length} rows` : `${shown} of ${rows.length} rows`;
-  form.querySelector('button').disabled = selects.every(select => !select.value);
-}
-function follow() {
-  const wanted = new URLSearchParams(location.hash.slice(1));
-  for (const select of selects) {
-    const value = wanted.get(select.name) ?? '';
-    select.value = [...select.options].some(option => option.value === value) ? value : '';
-  }
-  show();
-}
-function choose() {
-  const chosen = new URLSearchParams(selects.filter(select => select.value).map(select => [select.name, select.value]));
-  history.replaceState(null, '', '#' + chosen);
-  show();
-}
-form.addEventListener('change', choose);
-form.addEventListener('submit', event => event.preventDefault());
-form.querySelector('button').addEventListener('click', () => {
-  for (const select of selects) select.value = '';
-  choose();
-});
-addEventListener('hashchange', follow);
-form.hidden = false;
-follow();
-"""
+_DESIGN = _page.Design(
+    "Plan of sparkflows.mlops",
+    ("role", "Role"),
+    "Is → will be",
+    {
+        "finding": _page.Severity(_page.BAD, "stops a run until it is mended"),
+        "difference": _page.Severity(_page.WARN, "is changed by the next run"),
+        "open": _page.Severity(_page.QUIET, "is looked at when its role runs"),
+        "note": _page.Severity(_page.NEWS, "is worth knowing, nothing is done"),
+        "unchanged": _page.Severity(_page.GOOD, "is as wanted"),
+    },
+)
 
 
 def as_html(rows: t.Sequence[Row], made_at: str) -> str:
-    """The page; `made_at` is in UTC. A text of a host stays text, and nothing but the page's own style and script is used: its policy names their digests."""
-    severities = [severity for severity in SEVERITIES if any(row.severity == severity for row in rows)]
-    choices = "".join(
-        _select(name, title, values, collections.Counter(getattr(row, name) for row in rows))
-        for name, title, values in (
-            ("host", "Host", sorted({row.host for row in rows})),
-            ("role", "Role", sorted({row.role for row in rows if row.role})),
-            ("severity", "Severity", severities),
-        )
-    )
-    policy = "default-src 'none'; base-uri 'none'; form-action 'none'; style-src %s; script-src %s" % (_digest(_STYLE), _digest(_SCRIPT))
-    head = "".join(
-        '<th scope="col" class="%s">%s</th>' % column
-        for column in (("severity", "Severity"), ("host", "Host"), ("role", "Role"), ("item", "What"), ("change", "Is → will be"))
-    )
-    meanings = "".join("<dt>%s</dt><dd>%s</dd>" % (severity, _MEANINGS[severity]) for severity in severities)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="%s">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>Plan of sparkflows.mlops</title>\n<style>%s</style>\n</head>\n<body>\n'
-        '<h1>Plan of sparkflows.mlops</h1>\n<p>Made at %s. %s</p>\n<form hidden autocomplete="off">%s<button type="button">Show all</button><output></output>'
-        "</form>\n<table>\n<thead><tr>%s</tr></thead>\n<tbody>\n%s</tbody>\n</table>\n<dl>%s</dl>\n<script>%s</script>\n</body>\n</html>\n"
-    ) % (policy, _STYLE, _escape(made_at), _escape(summary(rows)), choices, head, "".join(map(_row, rows)), meanings, _SCRIPT)
-
-
-def _escape(text: str) -> str:
-    """What is no character, such as half of a pair, can't be written as UTF-8."""
-    return html.escape(text.encode("utf-8", "replace").decode())
-
-
-def _digest(text: str) -> str:
-    return "'sha256-%s'" % base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _select(name: str, title: str, values: t.Sequence[str], counts: t.Mapping[str, int]) -> str:
-    options = "".join('<option value="%s">%s (%d)</option>' % (_escape(value), _escape(value), counts[value]) for value in values)
-    return '<label>%s<select name="%s"><option value="">all</option>%s</select></label>' % (title, name, options)
-
-
-def _row(row: Row) -> str:
-    data = " ".join('data-%s="%s"' % (name, _escape(getattr(row, name))) for name in ("host", "role", "severity"))
-    change = " → ".join(_text(value) for value in (row.before, row.after) if value)
-    if row.reason:
-        change += '<div class="reason" dir="auto">%s</div>' % _escape(row.reason)
-    cells = "".join('<td class="%s">%s</td>' % (name, _text(getattr(row, name))) for name in ("host", "role"))
-    # A sentence has the room of both columns.
-    cells += '<td class="item"%s>%s</td>' % ("" if change else ' colspan="2"', _text(row.item))
-    cells += '<td class="change">%s</td>' % change if change else ""
-    return '<tr class="%s" %s><td class="severity">%s</td>%s</tr>\n' % (row.severity, data, row.severity, cells)
-
-
-def _text(value: str) -> str:
-    """Set apart, so that a text that is written from right to left turns nothing around it."""
-    return "<bdi>%s</bdi>" % _escape(value) if value else ""
+    """The page; `made_at` is in UTC."""
+    lines = [_page.Line(row.severity, row.host, row.role, row.item, [text for text in (row.before, row.after) if text], row.reason) for row in rows]
+    return _page.as_html(_DESIGN, lines, made_at, summary(rows))

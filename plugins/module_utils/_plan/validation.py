@@ -26,13 +26,18 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import (
     ssh_access,
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Settings, shown
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.health import limits
 
 
 class Role(t.NamedTuple):
-    """What a role says about its settings, and which files on the controller it reads."""
+    """What a role says about its settings, and which files on the controller it reads.
+
+    ``options`` are those of what is no role and so has no argument specification of its own.
+    """
 
     problems: t.Callable[[Settings], list[str]]
     controller_files: t.Callable[[Settings], list[tuple[str, str]]] = lambda settings: []
+    options: t.Optional[_specs.Options] = None
 
 
 ROLES = {
@@ -46,6 +51,8 @@ ROLES = {
     "sparkflows": Role(sparkflows.problems, sparkflows.controller_files),
     "scorer": Role(scorer.problems),
     "sagemaker": Role(sagemaker.problems, sagemaker.controller_files),
+    # No role, but the playbook that tells how all of them stand.
+    "health": Role(limits.problems, options=limits.OPTIONS),
 }
 
 

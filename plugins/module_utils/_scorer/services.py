@@ -112,6 +112,7 @@ class _Run:
         self.before = self._shown(self.state.active)
         self.notes: list[str] = []
         self.actions: dict[str, str] = {}
+        self.seen: dict[str, dict[str, t.Any]] = {}
         self.differences: list[Difference] = []
         # Without an engine a check can only say that everything would come. One that is stopped starts when it is asked, so it is not.
         self.blind = check_mode and (not self.docker.there() or _stopped(_ENGINE))
@@ -155,6 +156,7 @@ class _Run:
                     "name": want.name,
                     "port": want.service["port"],
                     "action": self.actions[want.name],
+                    "seen": self.seen[want.name],
                     "image": want.service["image"],
                     "digest": want.image.digest,
                     "model": want.model.digest,
@@ -206,6 +208,7 @@ class _Run:
         known = self.state.active.get(want.name)
         found = None if self.blind or not known else self.docker.container(known["container"])
         altered = containers.altered(want.name, known, found, want.model.path) if known and found else []
+        seen = self.seen[want.name] = {"state": _standing(self.blind, found), "message": "", "restarts": (found or {}).get("RestartCount")}
         action = "replaced" if known else "created"
         if not known:
             self._differs(want.name, "missing", "served at port %d" % want.service["port"])
@@ -223,8 +226,9 @@ class _Run:
         else:
             try:
                 self._patiently(want, known["backend"], known["container"], 5)
-                action = "unchanged"
+                action, seen["state"] = "unchanged", "serving"
             except Unhealthy as error:
+                seen.update(state="unhealthy", message=str(error))
                 self.notes.append("The scorer %s does not answer as it should: %s" % (want.name, error))
                 self._differs(want.name, "does not answer as it should", "replaced", str(error))
         self.actions[want.name] = action
@@ -412,6 +416,13 @@ class _Run:
         differences = [difference._asdict() for difference in self.differences]
         return {"changed": bool(differences), "differences": differences, "services": [], "removed": removed, "moved": [], "notes": [], "release": None,
                 "diff": {"before": _text(self.before), "after": _text({})}}  # fmt: skip
+
+
+def _standing(blind: bool, container: t.Optional[t.Mapping[str, t.Any]]) -> str:
+    """How a scorer is found, before it is asked anything."""
+    if blind:
+        return "unknown"
+    return "missing" if not container else "running" if container["State"]["Running"] else "stopped"
 
 
 def _request(probe: t.Mapping[str, t.Any]) -> tuple[str, bytes]:

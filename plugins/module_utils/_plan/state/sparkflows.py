@@ -122,7 +122,8 @@ def findings(settings: Settings, reading: Reading) -> list[str]:
     return [error] if error else []
 
 
-def _login_problem(settings: Settings, reading: Reading) -> str:
+def login_problem(settings: Settings, reading: Reading) -> str:
+    """Why the tracking server does not take the login that Sparkflows is told; an empty text where it does."""
     answer = reading["urls"][_tracking(settings) + _LOGIN_CALL]
     return tracking_login.problem(answer, settings["sparkflows_tracking_url"], bool(settings["sparkflows_tracking_username"]))
 
@@ -188,9 +189,9 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
         return []
     present = rules.present(settings)
     found = []
-    if present and _login_problem(settings, reading):
+    if present and login_problem(settings, reading):
         where = "login at %s" % settings["sparkflows_tracking_url"]
-        found.append(Difference("sparkflows", "login", where, "not proved", "proved", _login_problem(settings, reading)))
+        found.append(Difference("sparkflows", "login", where, "not proved", "proved", login_problem(settings, reading)))
     found += [Difference("sparkflows", "settings" if present else "removed", **difference) for difference in seen["settings"]["differences"]]
     if seen["settings"].get("restart_due"):
         reason = "Sparkflows reads the file when it starts." if seen["settings"]["changed"] else "A run ended before it restarted Sparkflows."
@@ -212,13 +213,18 @@ def _standing(workflow: Reading) -> str:
     return "as in the file" if workflow["workflow"]["id"] else "missing"
 
 
+def unanswered(settings: Settings, reading: Reading) -> dict[str, str]:
+    """For each address that Sparkflows is told of, why it does not answer as it should; an empty text where it does."""
+    addresses = [_tracking(settings) + "/health", *_addresses(settings)]
+    return {address: " ".join(reach.problems({address: reading["urls"][address]}, "the Sparkflows host")) for address in addresses}
+
+
 def _unreached(settings: Settings, reading: Reading) -> list[Difference]:
-    found = []
-    for address in [_tracking(settings) + "/health", *_addresses(settings)]:
-        problems = reach.problems({address: reading["urls"][address]}, "the Sparkflows host")
-        if problems:
-            found.append(Difference("sparkflows", "reach", address, "does not answer as it should", "answers", " ".join(problems)))
-    return found
+    return [
+        Difference("sparkflows", "reach", address, "does not answer as it should", "answers", problem)
+        for address, problem in unanswered(settings, reading).items()
+        if problem
+    ]
 
 
 STATE = State(questions, findings, inputs=inputs, differences=differences)

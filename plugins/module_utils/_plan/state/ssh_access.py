@@ -18,7 +18,8 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh import known
 from ansible_collections.sparkflows.mlops.plugins.module_utils._ssh.public_key import fingerprint, parse_public_key
 
 _ROLE = "ssh_access"
-_KEY, _LOGINS, _PINS, _TARGET = "ssh_access key", "ssh_access logins", "ssh_access pins", "ssh_access target"
+#: What answers are called in a reading.
+KEY, LOGINS, _PINS, _TARGET = "ssh_access key", "ssh_access logins", "ssh_access pins", "ssh_access target"
 #: What proves a login, and the packages that bring it.
 _COMMANDS = {
     "ssh": "openssh-client (Debian, Ubuntu) or openssh-clients (RHEL, Amazon Linux)",
@@ -82,7 +83,7 @@ def questions(settings: Settings) -> Questions:
     if rules.present(settings) and key.get("content"):
         owner = {"owner": settings["ssh_access_service_user"], "group": settings["ssh_access_service_group"]}
         options = {"dest": settings["ssh_access_key_path"], "public_key": key["public_key"], **owner}
-        asked["predictions"].append({"name": _KEY, "module": "ssh_private_key", "options": options, "secrets": {"content": key["content"]}})
+        asked["predictions"].append({"name": KEY, "module": "ssh_private_key", "options": options, "secrets": {"content": key["content"]}})
         asked["predictions"].append(_proof(settings, settings["ssh_access_key_path"]))
     return asked
 
@@ -99,7 +100,7 @@ def _proof(settings: Settings, path: str) -> dict[str, t.Any]:
         "forced": any(option.startswith("command=") for option in settings["ssh_access_options"]),
         "timeout": settings["ssh_access_login_timeout"],
     }
-    return {"name": _LOGINS, "module": "ssh_logins", "options": options}
+    return {"name": LOGINS, "module": "ssh_logins", "options": options}
 
 
 def asks(settings: Settings) -> dict[str, dict[str, t.Any]]:
@@ -120,7 +121,7 @@ def findings(settings: Settings, reading: Reading) -> list[str]:
     present = rules.present(settings)
     found = list(_key(settings)["findings"]) + (_lacking(settings, reading) if present else [])
     folders = _in_the_way(settings, reading)
-    foreseen = [reading["predictions"].get(name) or {} for name in (_KEY, _PINS)]
+    foreseen = [reading["predictions"].get(name) or {} for name in (KEY, _PINS)]
     # Of a folder in its place the key's own sentence says the same.
     errors = [seen.get("error") for number, seen in enumerate(foreseen) if number > 0 or not folders]
     found += folders + [error for error in errors if error]
@@ -185,7 +186,7 @@ def _pins(settings: Settings) -> list[str]:
 
 def _rotates(settings: Settings, reading: Reading) -> bool:
     """Whether the key in use is another one, or there is none: the key is proved before it takes that place."""
-    return bool(_key(settings)["fingerprint"] != reading["predictions"].get(_KEY, {}).get("previous_fingerprint"))
+    return bool(_key(settings)["fingerprint"] != reading["predictions"].get(KEY, {}).get("previous_fingerprint"))
 
 
 def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:
@@ -247,7 +248,7 @@ def _logins(settings: Settings, reading: Reading, changes: bool) -> list[Differe
     if changes:
         hosts = ", ".join(target["host"] for target in _targets(settings))
         return [Difference(_ROLE, "login", "login at %s" % hosts, "not proved", "proved", "What it rests on changes.")]
-    tried = reading["predictions"][_LOGINS].get("logins") or []
+    tried = reading["predictions"][LOGINS].get("logins") or []
     return [Difference(_ROLE, "login", "login at %s" % one["host"], "fails", "proved", one["sentence"]) for one in tried if not one["proved"]]
 
 
@@ -275,7 +276,7 @@ def _entries(settings: Settings, host: str, answer: Reading, step: str) -> list[
 
 def _key_differences(settings: Settings, reading: Reading) -> list[Difference]:
     """Which key it is, and who may read it. The same key in another form that ssh reads may stay."""
-    path, seen = settings["ssh_access_key_path"], reading["predictions"][_KEY]
+    path, seen = settings["ssh_access_key_path"], reading["predictions"][KEY]
     if not seen["changed"]:
         return []
     before, after = (seen["diff"][side] for side in ("before", "after"))

@@ -202,7 +202,7 @@ class TestUnits:
     SHOWN = (
         "MainPID=812\nExecMainStartTimestampMonotonic=%d\nStateChangeTimestampMonotonic=%d\nId=a.service\nLoadState=loaded\n"
         "ActiveState=active\nSubState=running\nUnitFileState=enabled\n"
-        "NeedDaemonReload=no\n\nId=b.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\nMainPID=0\nNeedDaemonReload=no\n"
+        "NeedDaemonReload=no\nNRestarts=4\n\nId=b.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\nMainPID=0\nNeedDaemonReload=no\n"
     )
 
     def test_one_question_for_all(self, monkeypatch):
@@ -215,10 +215,12 @@ class TestUnits:
         assert asked[0][-2:] == ["a.service", "b.service"]
         assert found["a"].pop("started_at") == pytest.approx(time.time() - 60, abs=2)
         assert found["a"].pop("reloaded_at") == pytest.approx(time.time() - 20, abs=2)
-        assert found["a"] == {"exists": True, "active_state": "active", "sub_state": "running", "enabled": True, "main_pid": 812, "needs_reload": False}
+        assert found["a"] == {
+            "exists": True, "active_state": "active", "sub_state": "running", "enabled": True, "main_pid": 812, "needs_reload": False, "restarts": 4,
+        }  # fmt: skip
         assert found["b.service"] == {
             "exists": False, "active_state": "inactive", "sub_state": "dead", "enabled": False, "main_pid": None, "started_at": None, "needs_reload": False,
-            "reloaded_at": None,
+            "reloaded_at": None, "restarts": None,
         }  # fmt: skip
         assert found["never-installed@.service"]["exists"] is False
 
@@ -282,6 +284,9 @@ def test_disk(tmp_path):
     found = read(paths=[str(tmp_path / "not" / "yet")])["disks"][str(tmp_path / "not" / "yet")]
     assert os.path.ismount(found["mount"])
     assert 0 < found["free_mb"] <= found["total_mb"]
+    # Root keeps some for itself.
+    assert 0 < found["used_mb"] <= found["total_mb"] - found["free_mb"] + 1
+    assert (found["total_inodes"] or 0) >= (found["free_inodes"] or 0)
 
 
 def test_memory_is_no_more_than_the_control_group_allows(monkeypatch):
@@ -292,6 +297,9 @@ def test_memory_is_no_more_than_the_control_group_allows(monkeypatch):
     }
     monkeypatch.setattr(host_info, "_text", lambda path: files.get(path, ""))
     assert host_info.memory_mb() == {"total": 2048, "available": 1024}
+    # What was read from files and not used lately makes room for whoever wants it.
+    files["/sys/fs/cgroup/memory.stat"] = "anon 1\nfile 536870912\ninactive_file 536870912\n"
+    assert host_info.memory_mb() == {"total": 2048, "available": 1536}
     files["/sys/fs/cgroup/memory.max"] = "max\n"
     assert host_info.memory_mb() == {"total": 7812, "available": 5859}
 

@@ -428,10 +428,13 @@ def test_a_stopped_container_is_started_and_a_lost_one_made_anew(host: Host) -> 
     host.run(host.service())
     (name,) = host.engine.containers
     host.engine.answer("POST", f"/containers/{name}/stop", b"")
-    assert host.run(host.service())["services"][0]["action"] == "started"
+    stopped = host.run(host.service())["services"][0]
+    assert (stopped["action"], stopped["seen"]["state"]) == ("started", "stopped")
     assert list(host.engine.containers) == [name]
     host.engine.answer("DELETE", f"/containers/{name}", b"")
-    assert host.run(host.service())["services"][0]["action"] == "replaced"
+    lost = host.run(host.service())["services"][0]
+    assert (lost["action"], lost["seen"]["state"]) == ("replaced", "missing")
+    assert host.run(host.service())["services"][0]["seen"]["state"] == "serving"
     assert not host.run(host.service())["changed"]
 
 
