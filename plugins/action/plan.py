@@ -63,6 +63,8 @@ class ActionModule(ActionBase):
             inventory_address=variables.address(),
             ansible_port=self._templar.template(task_vars.get("ansible_port")),
         )
+        if asks_health:
+            settings.update(health.IMPATIENT)
         if "ssh_access" in roles:
             settings["ssh_access_key"] = private_key(settings)
         planned = hosts.Planned(roles, settings, variables.fill_in, self._ahead(task_vars))

@@ -29,9 +29,10 @@ def told(report: Path) -> tuple[dict[str, Any], dict[str, list[tuple[str, str, s
     return found, rows
 
 
-def test_what_stops_is_the_one_critical_row_and_a_host_that_is_gone_another(operator, host: Host, disk, tmp_path: Path) -> None:
+def test_what_stops_is_the_one_critical_row_and_a_host_that_is_gone_another(operator, host: Host, containers: dict[str, Any], disk, tmp_path: Path) -> None:
     eventually(lambda: agent(host, "/api/v1/deployments/verify-numpy")[1]["state"] == "ready", "the model answers")
-    name, report = str(host.backend.host.name), tmp_path / "health.json"
+    [name] = containers
+    report = tmp_path / "health.json"
     run = operator.play("health", health_report=str(report), health_exit_code=True, **LIMITS)
     assert run.unchanged and disk.changes() == []
     found, rows = told(report)

@@ -17,6 +17,9 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.health impo
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.health.limits import OK
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.health.rows import Row, of_disks, of_memory
 
+#: A run waits for what is about to start. Here that it is not up is the answer, and all hosts wait for it.
+IMPATIENT: Settings = {"sparkflows_health_timeout": 0}
+
 
 def with_questions(asked: Questions, roles: t.Container[str], settings: Settings) -> Questions:
     """The questions of a plan, and those that it does not ask.
@@ -27,6 +30,7 @@ def with_questions(asked: Questions, roles: t.Container[str], settings: Settings
     known = {entry["path"] for entry in asked.get("certificates", ())}
     return {
         **asked,
+        "package_lock_wait": 0,
         "paths": list(dict.fromkeys([*asked.get("paths", ()), *more["paths"]])),
         "certificates": [*asked.get("certificates", ()), *(entry for entry in more.get("certificates", ()) if entry["path"] not in known)],
     }

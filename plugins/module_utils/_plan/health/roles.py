@@ -21,11 +21,12 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._difference
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._forms import moment
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.health.limits import CRITICAL, OK, WARNING, severity
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.health.rows import Row, of_certificate, of_unit, often, plain, told
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.health.rows import STOPPED, Row, of_certificate, of_unit, often, plain, told
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import _deployments as deployments
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import scorer as scorer_state
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import sparkflows as sparkflows_state
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import ssh_access as ssh_access_state
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import tracking_proxy
 
 _UNSEEN_TRACKING = "Models go on serving, but nothing can be registered or deployed. Look at the tracking server, then at mlops_agent_tracking_uri."
 #: How a model stands that the agent finds in this state.
@@ -50,7 +51,7 @@ def _of_mlflow_server(settings: Settings, inputs: Inputs, reading: Reading) -> l
     found = [of_unit(settings, reading, inputs["unit"], reading["urls"].get(inputs["health_url"]))]
     if mlflow_server.proxied(settings):
         proxy = inputs["proxy"]
-        found.append(of_unit(settings, reading, "nginx.service", reading["urls"].get(proxy["health_url"])))
+        found.append(of_unit(settings, reading, tracking_proxy.UNIT, reading["urls"].get(proxy["health_url"])))
         path = proxy["pair"]["path"]
         own = settings["mlflow_server_proxy_certificate"] == "self_signed"
         advice = "site.yml makes a new one; hand it to all who trust the old one." if own else "Put a new one there, then run site.yml."
@@ -74,7 +75,7 @@ def _of_mlops_agent(settings: Settings, inputs: Inputs, reading: Reading) -> lis
     found = [of_unit(settings, reading, inputs["unit"], reading["urls"].get(inputs["health_url"]))]
     if not inputs["builtin"]:
         return found
-    runs = found[0].severity != CRITICAL
+    runs = bool(found[0].number)
     found += [of_unit(settings, reading, socket) for socket in (inputs["socket"], inputs["helper_socket"])]
     certificate = _agents_certificate(settings)
     if certificate:
@@ -103,25 +104,26 @@ def _of_models(settings: Settings, reading: Reading) -> list[Row]:
 
 
 def _of_model(settings: Settings, reading: Reading, model: t.Mapping[str, t.Any], silent: t.Any) -> Row:
-    name, state = plain(model["name"]), str(model["state"])
-    what = ", ".join(filter(None, (plain(model.get("resolved_uri") or model.get("model_uri") or ""),))) + often(model.get("restarts"))
+    name, state, restarts = plain(model["name"]), plain(model["state"]), model.get("restarts") or 0
+    what = plain(model.get("resolved_uri") or model.get("model_uri") or "no model") + often(restarts)
     if silent and not agent.leaving(model):
-        return _of_unseen_model(reading, name, what, silent)
+        # One that follows its stage has a unit for each of its runs.
+        unit = None if model.get("follow") else reading["units"].get("mlops-model@%s.service" % name)
+        return _of_unseen_model(unit, name, what, plain(silent))
     found = _OF_STATE.get(state, CRITICAL)
     advice = "" if found == OK else told(model.get("message") or "") or "Read its log: the agent shows it at /api/v1/deployments/%s/logs." % name
-    restarts = model.get("restarts") or 0
     if found == OK and severity(settings, "restarts", restarts) != OK:
         found, advice = severity(settings, "restarts", restarts), "It ended by itself, or stopped scoring. Read its log: /api/v1/deployments/%s/logs." % name
-    return Row(found, "model", name, "%s, %s" % (plain(state), what), advice, int(state == "ready"))
+    return Row(found, "model", name, "%s, %s" % (state, what), advice, int(state == "ready"))
 
 
-def _of_unseen_model(reading: Reading, name: str, what: str, silent: t.Any) -> Row:
+def _of_unseen_model(unit: t.Optional[Reading], name: str, what: str, silence: str) -> Row:
     """A model while the agent is silent: whether it scores is not known, but its unit may be."""
-    unit = reading["units"].get("mlops-model@%s.service" % name)
-    if unit is not None and unit["active_state"] in ("failed", "inactive"):
-        return Row(CRITICAL, "model", name, "%s, %s" % ("failed" if unit["active_state"] == "failed" else "stopped", what), plain(silent), 0)
-    value = "runs, but whether it scores is not known" if unit is not None and unit["active_state"] == "active" else "not known"
-    return Row(WARNING, "model", name, "%s, %s" % (value, what), "Only the agent knows: " + plain(silent))
+    state = unit["active_state"] if unit else ""
+    if state in STOPPED:
+        return Row(CRITICAL, "model", name, "%s, %s" % (STOPPED[state], what), silence, 0)
+    value = "runs, but whether it scores is not known" if state == "active" else "not known"
+    return Row(WARNING, "model", name, "%s, %s" % (value, what), "Only the agent knows: " + silence)
 
 
 # ------------------------------------------------------------------------------------------------------------------ scorers

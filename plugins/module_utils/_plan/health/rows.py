@@ -18,7 +18,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._redaction import
 
 _LONGEST = 600
 #: How units are called that do not run, by systemd's word.
-_STOPPED = {"inactive": "stopped", "failed": "failed"}
+STOPPED = {"inactive": "stopped", "failed": "failed"}
 
 
 class Row(t.NamedTuple):
@@ -64,8 +64,8 @@ def of_unit(settings: Settings, reading: Reading, name: str, answer: t.Optional[
     state, restarts = unit["active_state"], unit.get("restarts") or 0
     if not unit["exists"]:
         return Row(CRITICAL, "unit", name, "missing", "site.yml makes it.", 0)
-    if state in _STOPPED:
-        return Row(CRITICAL, "unit", name, _STOPPED[state] + often(restarts), "site.yml starts it. " + log, 0)
+    if state in STOPPED:
+        return Row(CRITICAL, "unit", name, STOPPED[state] + often(restarts), "site.yml starts it. " + log, 0)
     if unit.get("sub_state") == "auto-restart":
         return Row(CRITICAL, "unit", name, "ends as soon as it is started" + often(restarts), log, 0)
     if state != "active":

@@ -187,6 +187,8 @@ HEALTH = "http://127.0.0.1:5000/health"
         (put("predictions", "mlops_agent_deployments", error="The agent answered with something else."), [("warning", "model", "", "can't be told")]),
         (silent({}), [STOPPED, ("warning", "model", "churn", "runs, but whether it scores is not known, models:/churn/3")]),
         (silent({"active_state": "failed"}), [STOPPED, ("critical", "model", "churn", "failed, models:/churn/3")]),
+        (lambda reading: (silent({"active_state": "inactive"})(reading), model(follow=True)(reading)),
+         [STOPPED, ("warning", "model", "churn", "not known, models:/churn/3")]),
         (lambda reading: (silent({})(reading), reading["units"].pop("mlops-model@churn.service")),
          [STOPPED, ("warning", "model", "churn", "not known, models:/churn/3")]),
     ],
@@ -308,7 +310,11 @@ def test_a_plan_asks_the_same_and_more() -> None:
     wanted = settings(roles, **PROXIED, **TLS)
     plain = hosts.questions(roles, wanted)
     asked = host.with_questions(plain, roles, wanted)
-    assert {option: value for option, value in asked.items() if value != plain.get(option)}.keys() == {"paths", "certificates"}
+    assert {option: value for option, value in asked.items() if value != plain.get(option)}.keys() == {"paths", "certificates", "package_lock_wait"}
+    # Nobody is waited for: a lock of the package manager, or a Sparkflows that is not up, is the answer.
+    assert asked["package_lock_wait"] == 0
+    [question] = hosts.questions(["sparkflows"], settings(["sparkflows"], **host.IMPATIENT))["predictions"]
+    assert question["options"]["wait"] == 0
     assert asked["paths"] == [*plain["paths"], "/", "/tmp", "/var/log"]
     assert [entry["path"] for entry in asked["certificates"]] == [PEM, CERTIFICATE]
     # One certificate for both: the plan's own question stays, with the names that it asks for.
