@@ -14,7 +14,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import deri
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.health import host as health
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.states import STATES
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils import host_reading, other_hosts
-from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import InventorySettings
+from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import ROLES, InventorySettings
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.private_key import private_key
 
 
@@ -25,11 +25,15 @@ Variables = t.Mapping[str, t.Any]
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("role", "roles", "site", "made", "refuse", "complete", "answers", "health"))
+    _VALID_ARGS = frozenset(("role", "roles", "site", "made", "refuse", "complete", "answers", "within", "health"))
 
     def run(self, tmp: t.Any = None, task_vars: Result | None = None) -> Result:
         task_vars = task_vars or {}
-        result = dict(super().run(tmp, task_vars), changed=False)
+        result = self._planned(dict(super().run(tmp, task_vars), changed=False), task_vars)
+        within = self._task.args.get("within")
+        return hosts.joined(other_hosts.plain(within), result) if within and "roles" in result else result
+
+    def _planned(self, result: Result, task_vars: Result) -> Result:
         args = self._task.args
         if args.get("complete"):
             return self._completed(result, task_vars)
@@ -62,6 +66,7 @@ class ActionModule(ActionBase):
             mlflow_release=host_reading.mlflow_release(variables.settings.get("pip_stack_lock")),
             inventory_address=variables.address(),
             ansible_port=self._templar.template(task_vars.get("ansible_port")),
+            roles_directory=ROLES,
         )
         if asks_health:
             settings.update(health.IMPATIENT)
@@ -71,7 +76,7 @@ class ActionModule(ActionBase):
         try:
             questions = health.with_questions(planned.questions(), roles, settings) if asks_health else planned.questions()
             asked, clients = other_hosts.with_questions_of(questions, inventory.having.get("ssh_access", ()), task_vars)
-            reading, unread = host_reading.read(self, asked, task_vars)
+            reading, unread = host_reading.read(self, planned.reader, asked, task_vars)
         except host_reading.Unreachable as unreachable:
             return unreachable.result
         if unread:

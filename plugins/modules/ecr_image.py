@@ -255,35 +255,14 @@ calls:
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.docker import Docker
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.ecr import Repository, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.ecr import ARGUMENT_SPEC, RULES, Repository, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.module import run_aws_module
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, aws_argument_spec
 from ansible_collections.sparkflows.mlops.plugins.module_utils._module import QuietModule
 
 
 def argument_spec() -> dict[str, t.Any]:
-    return dict(
-        aws_argument_spec(),
-        name={"type": "str", "required": True},
-        state={"type": "str", "choices": ["present", "absent"], "default": "present"},
-        tag={"type": "str"},
-        image={"type": "str"},
-        context={"type": "path"},
-        dockerfile={"type": "str"},
-        build_args={"type": "dict"},
-        target={"type": "str"},
-        platform={"type": "str"},
-        scan_on_push={"type": "bool"},
-        immutable_tags={"type": "bool"},
-        encryption={"type": "str", "choices": ["aes256", "kms"]},
-        kms_key={"type": "str", "no_log": False},
-        lifecycle_policy={"type": "dict"},
-        tags={"type": "dict"},
-        purge_tags={"type": "bool", "default": True},
-        force={"type": "bool", "default": False},
-        build_timeout={"type": "int", "default": 1800},
-        push_timeout={"type": "int", "default": 1800},
-    )
+    return dict(aws_argument_spec(), **ARGUMENT_SPEC)
 
 
 def call(module: QuietModule, aws: Aws) -> dict[str, t.Any]:
@@ -292,7 +271,7 @@ def call(module: QuietModule, aws: Aws) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    run_aws_module(call, argument_spec(), mutually_exclusive=[("image", "context")])
+    run_aws_module(call, argument_spec(), **RULES)
 
 
 if __name__ == "__main__":

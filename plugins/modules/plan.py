@@ -15,6 +15,8 @@ description:
     and holds these variables against the roles' argument specifications and rules.
   - Asks the host in one execution of M(sparkflows.mlops.host_info) everything that the roles have to know, the files that they fill in
     from templates included.
+  - The role C(sagemaker) leaves nothing behind on its host. Planned alone, it is asked for with M(sparkflows.mlops.sagemaker_info) where the task runs,
+    which is the controller with C(delegate_to). Planned with others it stays open, until O(within) completes the plan.
   - Compares both. What would stop a role is a finding; what is not as wanted is a difference, and names the step of the role that mends it.
   - Changes nothing. The roles' own tasks carry a plan out, each when its step is in RV(steps).
 author:
@@ -54,6 +56,11 @@ options:
     description: Results of M(sparkflows.mlops.host_info), as a loop over C(unread) of the RV(inputs) registers them.
     type: list
     elements: dict
+  within:
+    description:
+      - The result of an earlier run of this module for the same host, in which O(role) or O(roles) stayed open. That plan is returned with what these roles
+        come to, and with their findings.
+    type: dict
   refuse:
     description: Whether the task fails when something is found.
     type: bool
@@ -84,6 +91,7 @@ notes:
   - Secrets are compared on the host and are neither returned nor shown.
 seealso:
   - module: sparkflows.mlops.host_info
+  - module: sparkflows.mlops.sagemaker_info
 """
 
 EXAMPLES = r"""
@@ -91,7 +99,7 @@ EXAMPLES = r"""
   sparkflows.mlops.plan:
     site:
       mlflow_hosts: [jdk, python, pip_stack, mlflow_server, mlops_agent, firewall]
-      sparkflows_hosts: [ssh_access, sparkflows]
+      sparkflows_hosts: [ssh_access, sparkflows, sagemaker]
       scorer_hosts: [scorer]
     refuse: false
   register: mlops_plan
@@ -99,6 +107,14 @@ EXAMPLES = r"""
 - name: Show it
   ansible.builtin.debug:
     msg: "{{ mlops_plan.findings + mlops_plan.roles.values() | map(attribute='differences') | flatten }}"
+
+- name: Complete it on the controller, where a host has models on SageMaker
+  sparkflows.mlops.plan:
+    role: sagemaker
+    within: "{{ mlops_plan }}"
+    refuse: false
+  delegate_to: localhost
+  register: mlops_plan
 
 # What a role does.
 - name: Plan
@@ -130,7 +146,7 @@ roles:
   contains:
     planned:
       description:
-        - Whether the role plans at all, and is not waiting for what other hosts say. Else it finds out as it goes what to do.
+        - Whether it is known what the role has to do. Otherwise it waits for what other hosts say, or for what is to be asked of AWS.
         - Of a role that waits, RV(inputs) has C(asks), for each host the C(predictions) for M(sparkflows.mlops.host_info), and C(unread), those that are
           worth a task.
       returned: always
@@ -152,7 +168,7 @@ roles:
   sample:
     jdk: {planned: true, steps: [], differences: [], inputs: {}}
 planned:
-  description: Whether the one role plans at all.
+  description: Whether it is known what the one role has to do.
   returned: with O(role), when the host was read
   type: bool
   sample: true

@@ -344,36 +344,24 @@ calls:
 
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.endpoint import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.endpoint import registry_of, run, tracking_options
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.module import run_aws_module
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.options import ENDPOINT
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.options import ENDPOINT, RULES
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.sagemaker import SageMaker
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, aws_argument_spec
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import Registry, tracking_argument_spec, tracking_client
 from ansible_collections.sparkflows.mlops.plugins.module_utils._module import QuietModule
 
 
 def argument_spec() -> dict[str, t.Any]:
-    tracking = {name: option for name, option in tracking_argument_spec().items() if name.startswith("tracking_")}
-    tracking["tracking_uri"] = {name: value for name, value in tracking["tracking_uri"].items() if name != "required"}
-    return dict(
-        aws_argument_spec(),
-        **ENDPOINT,
-        **tracking
-    )
+    return dict(aws_argument_spec(), **ENDPOINT, **tracking_options())
 
 
 def call(module: QuietModule, aws: Aws) -> dict[str, t.Any]:
-    return run(module.params, SageMaker(aws), lambda: Registry(tracking_client(dict(module.params, use_proxy=True))), module.check_mode)
+    return run(module.params, SageMaker(aws), registry_of(module.params), module.check_mode)
 
 
 def main() -> None:
-    run_aws_module(
-        call,
-        argument_spec(),
-        mutually_exclusive=[("model_uri", "artifact"), ("instance_type", "serverless")],
-        required_if=[("state", "present", ["image", "execution_role_arn"]), ("state", "present", ["model_uri", "artifact"], True)],
-    )
+    run_aws_module(call, argument_spec(), **RULES)
 
 
 if __name__ == "__main__":

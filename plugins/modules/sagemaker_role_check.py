@@ -130,23 +130,12 @@ calls:
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.module import run_aws_module
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.role import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.role import ARGUMENT_SPEC, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import aws_argument_spec
 
 
 def argument_spec() -> dict[str, t.Any]:
-    return dict(
-        aws_argument_spec(),
-        role_arn={"type": "str", "required": True},
-        model_uris={"type": "list", "elements": "str", "default": []},
-        repository={"type": "str"},
-        repository_account_id={"type": "str"},
-        capture_uris={"type": "list", "elements": "str", "default": []},
-        kms_keys={"type": "list", "elements": "str", "default": [], "no_log": False},
-        vpc={"type": "bool", "default": False},
-        method={"type": "str", "choices": ["auto", "simulation", "documents"], "default": "auto"},
-        fail_on_findings={"type": "bool", "default": True},
-    )
+    return dict(aws_argument_spec(), **ARGUMENT_SPEC)
 
 
 def main() -> None:

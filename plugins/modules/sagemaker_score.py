@@ -137,39 +137,16 @@ calls:
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.module import run_aws_module
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.score import Endpoint
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, aws_argument_spec
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.scoring import INPUT_FORMS, run
-from ansible_collections.sparkflows.mlops.plugins.module_utils._module import QuietModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.score import ARGUMENT_SPEC, RULES, run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import aws_argument_spec
 
 
 def argument_spec() -> dict[str, t.Any]:
-    return dict(
-        aws_argument_spec(),
-        endpoint_name={"type": "str", "required": True},
-        variant={"type": "str"},
-        columns={"type": "list", "elements": "str"},
-        data={"type": "list", "elements": "raw"},
-        records={"type": "list", "elements": "raw"},
-        csv={"type": "str"},
-        inputs={"type": "raw"},
-        mlflow_version={"type": "str", "choices": ["1", "2"], "default": "1"},
-        expected={"type": "list", "elements": "raw"},
-        tolerance={"type": "float", "default": 1.0e-6},
-        retries={"type": "int", "default": 0},
-        delay={"type": "float", "default": 2},
-    )
-
-
-def call(module: QuietModule, aws: Aws) -> dict[str, t.Any]:
-    aws.check_account()
-    return run(module.params, Endpoint(aws, module.params["endpoint_name"], module.params["variant"]))
+    return dict(aws_argument_spec(), **ARGUMENT_SPEC)
 
 
 def main() -> None:
-    run_aws_module(
-        call, argument_spec(), required_together=[("columns", "data")], required_one_of=[INPUT_FORMS], mutually_exclusive=[INPUT_FORMS]
-    )
+    run_aws_module(lambda module, aws: run(module.params, aws), argument_spec(), **RULES)
 
 
 if __name__ == "__main__":

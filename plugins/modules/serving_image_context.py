@@ -85,25 +85,12 @@ files:
   sample: ["Dockerfile", "inputs/lock.txt", "serve"]
 """
 
-import typing as t
-
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.serving_image import run
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.serving_image import ARGUMENT_SPEC, run
 from ansible_collections.sparkflows.mlops.plugins.module_utils._module import run_module
 
 
-def argument_spec() -> dict[str, t.Any]:
-    return {
-        "dest": {"type": "path", "required": True},
-        "recipe": {"type": "path", "required": True},
-        "lock": {"type": "path", "required": True},
-        "wheelhouse": {"type": "path"},
-        "python_archive": {"type": "path"},
-        "jdk_archive": {"type": "path"},
-    }
-
-
 def main() -> None:
-    run_module(lambda module: run(module.params, module.check_mode), argument_spec(), place="dest")
+    run_module(lambda module: run(module.params, module.check_mode), dict(ARGUMENT_SPEC), place="dest")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 # For use inside this collection only.
 
-"""One reading of a host by an action plugin, and a sentence for a host that can't be read."""
+"""One reading by an action plugin, of a host or of what a role has elsewhere, and a sentence for a host that can't be read."""
 
 from __future__ import annotations
 
@@ -32,14 +32,21 @@ class Unreachable(Problem):
         self.result = result
 
 
-def read(action: t.Any, asked: dict[str, t.Any], task_vars: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
-    """What the host says to these questions, and why it can't be read, in which case the first is empty. Raises `Unreachable`."""
-    answer = action._execute_module("sparkflows.mlops.host_info", module_args=asked, task_vars=task_vars)
-    if "host" in answer:
-        return answer["host"], []
+#: What the modules that read call their answer.
+_ANSWERS = {"host_info": "host", "sagemaker_info": "aws"}
+
+
+def read(action: t.Any, reader: str | None, asked: dict[str, t.Any], task_vars: t.Mapping[str, t.Any]) -> tuple[dict[str, t.Any], list[str]]:
+    """What the module *reader* answers to these questions, and why there is no answer, in which case the first is empty. Raises `Unreachable`."""
+    if reader is None:
+        return {}, []
+    answer = action._execute_module("sparkflows.mlops." + reader, module_args=asked, task_vars=task_vars)
+    if _ANSWERS[reader] in answer:
+        return answer[_ANSWERS[reader]], []
     if answer.get("unreachable"):
         raise Unreachable(answer)
-    return {}, [_why_unread(action, answer)]
+    # Whoever runs this module ran Ansible itself; it has a sentence for what it can't do.
+    return {}, [_why_unread(action, answer) if reader == hosts.HOST else str(answer.get("msg") or "%s does not answer." % reader)]
 
 
 def _why_unread(action: t.Any, read: t.Mapping[str, t.Any]) -> str:

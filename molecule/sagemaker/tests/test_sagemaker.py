@@ -88,6 +88,38 @@ def test_nothing_to_do(operator, account: Account) -> None:
     assert len(asked) <= 30
 
 
+def test_what_somebody_spoiled_is_named_and_repaired(operator, account: Account) -> None:
+    assert operator.differing() == []
+    before = account.served()
+    account.client("sagemaker").delete_endpoint(EndpointName="doubled")
+    account.client("ecr").batch_delete_image(repositoryName=REPOSITORY, imageIds=[{"imageTag": "mlflow-1.30.1"}])
+    account.client("ecr").put_image_scanning_configuration(repositoryName=REPOSITORY, imageScanningConfiguration={"scanOnPush": False})
+    shutil.rmtree(FOLDER / "serving-image")
+    account.forget_requests()
+    digest = before[2]["Image"].rpartition("@")[2][:19]
+    assert [(row["role"], row["item"], row["before"], row["after"]) for row in operator.differing()] == [
+        ("sagemaker", f"repository {REPOSITORY}: scan on push", "no", "yes"),
+        ("sagemaker", f"image {REPOSITORY}:mlflow-1.30.1", "missing", digest),
+        ("sagemaker", "endpoint doubled", "missing", "made"),
+        ("sagemaker", "endpoint doubled: prediction", "not proved", "proved"),
+    ]
+    assert [what for what in account.requests() if not READS.search(what) and what != "POST /"] == []
+    assert not (FOLDER / "serving-image").exists(), "a plan gathers nothing"
+    predicted = operator.play("site", "--check")
+    real = operator.play("site")
+    assert tasks(real.changed) == tasks(predicted.changed) == {"Image | Keep it in ECR", "Endpoints | Make them those of the inventory"}
+    assert account.served() == before
+    again = operator.play("site")
+    assert again.unchanged
+    assert "sagemaker : " not in again.output, "no task of the role is run"
+
+
+def test_a_wrong_prediction_is_no_nothing_to_do(operator) -> None:
+    (row,) = operator.differing(sagemaker_endpoints=endpoints(SCENARIO / "model", [6.0, 12.0]))
+    assert (row["item"], row["before"]) == ("endpoint doubled: prediction", "fails")
+    assert "did not answer what was expected" in row["reason"]
+
+
 def test_another_model_and_back(operator, account: Account, tmp_path: Path) -> None:
     before = account.served()
     shutil.copytree(SCENARIO / "model", tmp_path / "model")
@@ -114,7 +146,7 @@ BAD_INPUT = {
         "lacking may not do ecr:BatchGetImage on arn:aws:ecr:eu-central-1:123456789012:repository/mlops/serving, which it needs to pull the image",
     ),
     "another account": (
-        {"sagemaker_account_id": "210987654321"}, "role_arn is of the account 123456789012, but aws_account_id is 210987654321.",
+        {"sagemaker_account_id": "210987654321"}, "The credentials belong to the account 123456789012, but sagemaker_account_id is 210987654321.",
     ),
     "option": (
         {"sagemaker_endpoints": [{"name": "doubled", "artifact": "/srv/model", "instances": 1}]},

@@ -19,6 +19,7 @@ import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.context import dockerfile
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
@@ -151,10 +152,6 @@ def _sweep(parent: str) -> None:
                 shutil.rmtree(path)
             finally:
                 os.close(descriptor)
-
-
-def dockerfile(params: t.Mapping[str, t.Any]) -> str:
-    return os.path.join(params["context"], params["dockerfile"] or "Dockerfile")
 
 
 def _only_digest(output: str) -> str:

@@ -15,18 +15,41 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
 import os
 import re
-import stat
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
-from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.docker import Docker, dockerfile
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.context import Entry, context_digest, dockerfile
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.docker import Docker
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.names import CONTEXT_TAG, TAG, check_names
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, AwsError, merged_tags, tag_dict, tag_list
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+
+#: The options of the module ecr_image besides the login at AWS.
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "tag": {"type": "str"},
+    "image": {"type": "str"},
+    "context": {"type": "path"},
+    "dockerfile": {"type": "str"},
+    "build_args": {"type": "dict"},
+    "target": {"type": "str"},
+    "platform": {"type": "str"},
+    "scan_on_push": {"type": "bool"},
+    "immutable_tags": {"type": "bool"},
+    "encryption": {"type": "str", "choices": ["aes256", "kms"]},
+    "kms_key": {"type": "str", "no_log": False},
+    "lifecycle_policy": {"type": "dict"},
+    "tags": {"type": "dict"},
+    "purge_tags": {"type": "bool", "default": True},
+    "force": {"type": "bool", "default": False},
+    "build_timeout": {"type": "int", "default": 1800},
+    "push_timeout": {"type": "int", "default": 1800},
+}
+RULES: dict[str, t.Any] = {"mutually_exclusive": [("image", "context")]}
 
 #: ECR gives a manifest only in a type that it is asked for: an image of docker or OCI, or an index of several.
 MANIFESTS = [
@@ -171,44 +194,11 @@ class Repository:
         return password
 
 
-def context_digest(params: t.Mapping[str, t.Any]) -> str:
-    """A SHA-256 over all that a build is made of: the folder's paths, permissions and contents, and the options of the build.
+def check_params(params: t.Mapping[str, t.Any], gathered: bool = True) -> None:
+    """What can be said against the parameters of ecr_image without asking AWS or docker.
 
-    Owners and times do not count. What .dockerignore leaves out does count, so that no rule of it is understood differently here.
+    :param gathered: whether the folder to build from has to be there.
     """
-    options = {
-        "dockerfile": os.path.relpath(dockerfile(params), params["context"]),
-        "build_args": {name: str(value) for name, value in (params["build_args"] or {}).items()},
-        "target": params["target"],
-        "platform": params["platform"],
-    }
-    digest = hashlib.sha256(json.dumps(options, sort_keys=True).encode("utf-8"))
-    for path, status in _walk(params["context"]):
-        name = os.path.relpath(path, params["context"])
-        digest.update(json.dumps([name, stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)]).encode("utf-8"))
-        if stat.S_ISLNK(status.st_mode):
-            digest.update(json.dumps(os.readlink(path)).encode("utf-8"))
-        elif stat.S_ISREG(status.st_mode):
-            own = hashlib.sha256()
-            with open(path, "rb") as file:
-                for block in iter(lambda: file.read(1 << 20), b""):
-                    own.update(block)
-            digest.update(own.digest())
-    return digest.hexdigest()
-
-
-def _walk(folder: str) -> t.Iterator[tuple[str, os.stat_result]]:
-    with os.scandir(folder) as entries:
-        paths = sorted(entry.path for entry in entries)
-    for path in paths:
-        status = os.lstat(path)
-        yield path, status
-        if stat.S_ISDIR(status.st_mode):
-            yield from _walk(path)
-
-
-def check_params(params: t.Mapping[str, t.Any]) -> None:
-    """What can be said against the parameters of ecr_image without asking AWS or docker."""
     check_names(params)
     if params["state"] == "absent":
         return
@@ -216,14 +206,19 @@ def check_params(params: t.Mapping[str, t.Any]) -> None:
     if extra and not params["context"]:
         raise Problem("%s can only be given with context." % " and ".join(extra))
     if params["context"]:
-        _check_context(params)
+        if gathered:
+            _check_folder(params)
+        _check_build(params)
 
 
-def _check_context(params: t.Mapping[str, t.Any]) -> None:
+def _check_folder(params: t.Mapping[str, t.Any]) -> None:
     if not os.path.isdir(params["context"]):
         raise Problem("context is %s, which is not a folder where the module runs." % params["context"])
     if not os.path.isfile(dockerfile(params)):
         raise Problem("There is no file %s to build the image by. Check context and dockerfile." % dockerfile(params))
+
+
+def _check_build(params: t.Mapping[str, t.Any]) -> None:
     if os.path.relpath(dockerfile(params), params["context"]).startswith(".."):
         raise Problem("dockerfile is %s, which is not below context. Put it there, so that a change of it is seen." % params["dockerfile"])
     for name in sorted(params["build_args"] or {}):
@@ -240,7 +235,15 @@ def run(params: t.Mapping[str, t.Any], repository: Repository, docker: Docker, c
     check_params(params)
     if params["state"] == "absent":
         return _absent(params, repository, check_mode)
-    return _present(params, repository, docker, check_mode)
+    return _present(params, repository, docker, check_mode, context_digest(params) if params["context"] else None)
+
+
+def foresee(params: t.Mapping[str, t.Any], repository: Repository, docker: Docker, entries: t.Optional[t.Iterable[Entry]] = None) -> dict[str, t.Any]:
+    """The result of `run` in check mode, for a folder ``context`` that need not be gathered yet and is going to hold these *entries*."""
+    check_params(params, gathered=False)
+    if params["state"] == "absent":
+        return _absent(params, repository, True)
+    return _present(params, repository, docker, True, context_digest(params, entries) if params["context"] else None)
 
 
 def _absent(params: t.Mapping[str, t.Any], repository: Repository, check_mode: bool) -> dict[str, t.Any]:
@@ -265,12 +268,12 @@ def _absent(params: t.Mapping[str, t.Any], repository: Repository, check_mode: b
     return {"changed": current is not None, "repository": None, "diff": {"before": _shown(name, current, None), "after": {}}}
 
 
-def _present(params: t.Mapping[str, t.Any], repository: Repository, docker: Docker, check_mode: bool) -> dict[str, t.Any]:
+def _present(params: t.Mapping[str, t.Any], repository: Repository, docker: Docker, check_mode: bool, built_from: t.Optional[str]) -> dict[str, t.Any]:
     tag = params["tag"]
     current = repository.describe(params["tags"] is not None, params["lifecycle_policy"] is not None)
     wanted = _wanted(params, current)
     local = _local_image(params, docker)
-    kept = "context-" + context_digest(params) if params["context"] else tag
+    kept = "context-" + built_from if built_from else tag
     there = repository.image(tag) if tag and current is not None else None
     known_image = repository.image(kept) if tag and current is not None and kept != tag else there
 

@@ -25,7 +25,18 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.options impo
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.sagemaker import BUSY, DIGEST_LENGTH, SageMaker, stem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import AwsError, merged_tags, text
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import Registry
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.registry import Registry, tracking_argument_spec, tracking_client
+
+
+def tracking_options() -> dict[str, t.Any]:
+    """The options of the doc fragment ``_tracking``; only a model of a registry needs them."""
+    options = {name: option for name, option in tracking_argument_spec().items() if name.startswith("tracking_")}
+    return dict(options, tracking_uri={name: value for name, value in options["tracking_uri"].items() if name != "required"})
+
+
+def registry_of(params: t.Mapping[str, t.Any]) -> t.Callable[[], Registry]:
+    """The registry of the tracking server that a module's parameters name, once it is asked for."""
+    return lambda: Registry(tracking_client(dict(params, use_proxy=True)))
 
 
 def run(params: t.Mapping[str, t.Any], sagemaker: SageMaker, registry: t.Callable[[], Registry], check_mode: bool) -> dict[str, t.Any]:

@@ -75,6 +75,11 @@ ENDPOINT: dict[str, dict[str, t.Any]] = {
     "rollback": {"type": "bool", "default": True},
 }
 
+RULES: dict[str, t.Any] = {
+    "mutually_exclusive": [("model_uri", "artifact"), ("instance_type", "serverless")],
+    "required_if": [("state", "present", ["image", "execution_role_arn"]), ("state", "present", ["model_uri", "artifact"], True)],
+}
+
 _NAME = re.compile(r"[A-Za-z0-9](?:-*[A-Za-z0-9]){0,62}")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+")

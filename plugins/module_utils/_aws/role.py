@@ -23,6 +23,19 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.names import
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, AwsError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
+#: The options of the module sagemaker_role_check besides the login at AWS.
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "role_arn": {"type": "str", "required": True},
+    "model_uris": {"type": "list", "elements": "str", "default": []},
+    "repository": {"type": "str"},
+    "repository_account_id": {"type": "str"},
+    "capture_uris": {"type": "list", "elements": "str", "default": []},
+    "kms_keys": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "vpc": {"type": "bool", "default": False},
+    "method": {"type": "str", "choices": ["auto", "simulation", "documents"], "default": "auto"},
+    "fail_on_findings": {"type": "bool", "default": True},
+}
+
 _SERVICE = "sagemaker.amazonaws.com"
 _ROLE = re.compile(r"arn:(?P<partition>aws[a-z-]*):iam::(?P<account>[0-9]{12}):role/(?:[A-Za-z0-9+=,.@_/-]+/)?(?P<name>[A-Za-z0-9+=,.@_-]+)")
 _VPC_ACTIONS = (

@@ -6,10 +6,7 @@
 
 # For use inside this collection only.
 
-"""Rows for a SageMaker endpoint, sent through sagemaker-runtime.
-
-:func:`ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow.scoring.run` scores through this client as it does over plain HTTP.
-"""
+"""Rows for a SageMaker endpoint, sent through sagemaker-runtime."""
 
 from __future__ import annotations
 
@@ -20,11 +17,39 @@ import typing as t
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, AwsError
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import Answer, HttpError
+from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import scoring
+
+#: The options of the module sagemaker_score besides the login at AWS.
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "endpoint_name": {"type": "str", "required": True},
+    "variant": {"type": "str"},
+    "columns": {"type": "list", "elements": "str"},
+    "data": {"type": "list", "elements": "raw"},
+    "records": {"type": "list", "elements": "raw"},
+    "csv": {"type": "str"},
+    "inputs": {"type": "raw"},
+    "mlflow_version": {"type": "str", "choices": ["1", "2"], "default": "1"},
+    "expected": {"type": "list", "elements": "raw"},
+    "tolerance": {"type": "float", "default": 1.0e-6},
+    "retries": {"type": "int", "default": 0},
+    "delay": {"type": "float", "default": 2},
+}
+RULES: dict[str, t.Any] = {
+    "required_together": [("columns", "data")],
+    "required_one_of": [scoring.INPUT_FORMS],
+    "mutually_exclusive": [scoring.INPUT_FORMS],
+}
 
 # The container answered, but not with predictions: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 _FROM_MODEL = "ModelError"
 _REFUSED = 424
 _MAY_PASS = ("ServiceUnavailable", "ModelNotReadyException", "InternalFailure", "InternalDependencyException", "ThrottlingException")
+
+
+def run(params: t.Mapping[str, t.Any], aws: Aws) -> dict[str, t.Any]:
+    """Score the rows and return the module's result; :class:`Problem` when the answer is not the expected one."""
+    aws.check_account()
+    return scoring.run(params, Endpoint(aws, params["endpoint_name"], params["variant"]))
 
 
 class Endpoint:

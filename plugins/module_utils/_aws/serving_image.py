@@ -20,14 +20,26 @@ import stat
 import tempfile
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import context
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import remove
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import digest_of, remove
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import requirements
 
 #: Any release of the one Python that the stack is made for.
 _PYTHON = "3.7.17"
 _SCRATCH = ".new-"
 _MODE = 0o644
+_FOLDER_MODE = 0o755
+
+#: The options of the module serving_image_context.
+ARGUMENT_SPEC: dict[str, t.Any] = {
+    "dest": {"type": "path", "required": True},
+    "recipe": {"type": "path", "required": True},
+    "lock": {"type": "path", "required": True},
+    "wheelhouse": {"type": "path"},
+    "python_archive": {"type": "path"},
+    "jdk_archive": {"type": "path"},
+}
 
 
 def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
@@ -53,6 +65,11 @@ def run(params: t.Mapping[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
         "files": sorted(wanted),
         "diff": {"before": "".join(name + "\n" for name in current), "after": "".join(name + "\n" for name in sorted(wanted))},
     }
+
+
+def entries(params: t.Mapping[str, t.Any]) -> list[context.Entry]:
+    """What `run` makes the folder hold, with the contents where they come from. Raises `Problem`."""
+    return list(context.of_files(wanted_files(params), _MODE, _FOLDER_MODE))
 
 
 def wanted_files(params: t.Mapping[str, t.Any]) -> dict[str, str]:
@@ -106,13 +123,12 @@ def _present(folder: str) -> t.Iterator[str]:
 
 
 def _same(source: str, path: str) -> bool:
-    """Whether a file is the copy of another, by size, time and permissions: hashing is left to what builds the image."""
+    """Whether a file is the copy of another, with the permissions of a copy. Times can be made; what the image is known by are contents."""
     try:
         there = os.lstat(path)
     except OSError:
         return False
-    wanted = os.stat(source)
-    return (there.st_size, there.st_mtime_ns, there.st_mode) == (wanted.st_size, wanted.st_mtime_ns, stat.S_IFREG | _MODE)
+    return (there.st_size, there.st_mode) == (os.stat(source).st_size, stat.S_IFREG | _MODE) and digest_of(source) == digest_of(path)
 
 
 def _copy(source: str, path: str) -> None:
@@ -140,4 +156,4 @@ def _sweep_folders(dest: str) -> None:
         if not os.listdir(root):
             os.rmdir(root)
         else:
-            os.chmod(root, 0o755)
+            os.chmod(root, _FOLDER_MODE)

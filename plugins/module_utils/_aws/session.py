@@ -76,6 +76,7 @@ class Aws:
         self.region: str = params["aws_region"]
         self.account: str = params["aws_account_id"]
         self.calls: list[str] = []
+        self._account_is_right = False
         self._profile = params["aws_profile"]
         self._secrets = [secret for secret in (params["aws_secret_access_key"], params["aws_session_token"]) if secret]
         self._clients: dict[str, t.Any] = {}
@@ -139,12 +140,15 @@ class Aws:
         return _Failures(self, _called(service, operation))
 
     def check_account(self) -> None:
-        """:class:`Problem` when the credentials belong to another account than the one that was named."""
+        """:class:`Problem` when the credentials belong to another account than the one that was named. AWS is asked once in a session."""
+        if self._account_is_right:
+            return
         account = self.call("sts", "get_caller_identity")["Account"]
         if account != self.account:
             raise Problem(
                 "The credentials belong to the account %s, but aws_account_id is %s. Check %s, or correct it." % (account, self.account, _CREDENTIALS)
             )
+        self._account_is_right = True
 
     def keep_secret(self, secret: str) -> None:
         """Never show ``secret`` in an error from now on."""

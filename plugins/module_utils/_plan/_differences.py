@@ -17,6 +17,8 @@ Questions = t.Dict[str, t.Any]
 Inputs = t.Dict[str, t.Any]
 #: What the role's templates become, by the path of the file on the host.
 Contents = t.Mapping[str, str]
+#: The module that reads a host.
+HOST = "host_info"
 #: Steps that roles before this one are going to take in the same run, by role.
 Ahead = t.Mapping[str, t.Sequence[str]]
 
@@ -53,21 +55,23 @@ class File(t.NamedTuple):
 class State(t.NamedTuple):
     """What one role leaves behind on a host: how it is asked for, what would keep the role from making it, and how far the host is from it.
 
-    ``questions(settings)`` are options of the module C(host_info), ``findings(settings, reading)`` sentences. ``inputs(settings, reading)``
+    ``questions(settings)`` are options of the module ``reader``, ``findings(settings, reading)`` sentences. ``inputs(settings, reading)``
     is what the role's tasks and templates are filled with; it is asked for without a reading where a file is compared on the host.
-    ``differences(settings, reading, contents, ahead)`` is None for a role that decides by itself as it goes.
+    ``differences(settings, reading, contents, ahead)`` are what is not as wanted.
     ``needs(settings, reading, ahead)`` are further sentences, for what the role needs of roles before it and they are not going to bring.
+    ``reader`` is the module that is asked. A role that leaves nothing behind on its host names another one, which the controller runs.
     ``asks(settings)`` are questions to other hosts that the role changes or rests on, a prediction by the host's name. The other parts find the
     answers in ``settings["answers"]``, by the host's name; `findings` and `inputs` are asked for before there are any, `differences` is not.
     """
 
     questions: t.Callable[[Settings], Questions]
     findings: t.Callable[[Settings, Reading], list[str]]
+    differences: t.Callable[[Settings, Reading, Contents, Ahead], list[Difference]]
     files: t.Callable[[Settings], list[File]] = lambda settings: []
     inputs: t.Callable[[Settings, t.Optional[Reading]], Inputs] = lambda settings, reading: {}
-    differences: t.Optional[t.Callable[[Settings, Reading, Contents, Ahead], list[Difference]]] = None
     needs: t.Callable[[Settings, Reading, Ahead], list[str]] = lambda settings, reading, ahead: []
     asks: t.Callable[[Settings], dict[str, dict[str, t.Any]]] = lambda settings: {}
+    reader: str = HOST
 
 
 def steps(differences: t.Iterable[Difference]) -> list[str]:

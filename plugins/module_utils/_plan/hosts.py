@@ -6,7 +6,8 @@
 
 """What each role has to know of a host before anything is changed, and what it then finds there.
 
-`questions` makes the one reading of a host for all its roles, as options of the module C(host_info); `findings` judges it.
+`questions` makes the one reading of a host for all its roles, as options of the module C(host_info); `findings` judges it. A role that leaves nothing behind
+on its host is read by itself, see `reader`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_checks as checks
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import Ahead, File, Questions, steps
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import HOST, Ahead, File, Questions, steps
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.states import STATES
 
@@ -34,12 +35,17 @@ def least_python(of_core: t.Any) -> tuple[tuple[int, int], str]:
     return _LEAST_PYTHON, "The collection"
 
 
+def reader(roles: t.Iterable[str]) -> t.Optional[str]:
+    """The module that is asked for these roles in one reading: that of hosts, or else the one of the first; None without any role."""
+    readers = [STATES[role].reader for role in roles]
+    return HOST if HOST in readers else next(iter(readers), None)
+
+
 def questions(roles: t.Iterable[str], settings: Settings) -> Questions:
-    """The options of C(host_info) that answer what all these roles have to know; a role that is not in `STATES` asks nothing."""
+    """The options of C(host_info) that answer what all these roles have to know."""
     asked: Questions = {"package_lock_wait": LOCK_WAIT}
     for role in roles:
-        of_role = STATES[role].questions(settings) if role in STATES else {}
-        for option, value in of_role.items():
+        for option, value in STATES[role].questions(settings).items():
             if isinstance(value, list):
                 asked[option] = asked.get(option, []) + [item for item in value if item not in asked.get(option, [])]
             else:
@@ -47,7 +53,7 @@ def questions(roles: t.Iterable[str], settings: Settings) -> Questions:
     return asked
 
 
-def findings(roles: t.Iterable[str], settings: Settings, reading: Reading) -> list[str]:
+def findings(roles: t.Collection[str], settings: Settings, reading: Reading) -> list[str]:
     """All that keeps these roles from doing their work on a host, each thing once.
 
     :param settings: the roles' settings in force.
@@ -55,20 +61,23 @@ def findings(roles: t.Iterable[str], settings: Settings, reading: Reading) -> li
     """
     found: list[str] = []
     for role in roles:
-        if role in STATES:
-            found += STATES[role].findings(settings, reading)
-    found += checks.packages(reading)
+        found += STATES[role].findings(settings, reading)
+    if reader(roles) == HOST:
+        found += checks.packages(reading)
     return list(dict.fromkeys(found))
 
 
 def due(roles: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
     """The roles that have to run: the first that differs, and all after it, as it may change what they find. Each plans again for itself.
 
+    What a role finds that leaves nothing behind on its host, no other role changes.
+
     :param roles: what a plan says of each.
     """
-    names = list(roles)
-    differing = [number for number, name in enumerate(names) if roles[name]["steps"] or not roles[name]["planned"]]
-    return names[differing[0] :] if differing else []
+    differing = [name for name, part in roles.items() if part["steps"] or not part["planned"]]
+    first = next((name for name in differing if STATES[name].reader == HOST), None)
+    after = list(roles)[list(roles).index(first) :] if first else []
+    return [name for name in roles if name in differing or (name in after and STATES[name].reader == HOST)]
 
 
 class Plan(t.NamedTuple):
@@ -90,7 +99,7 @@ class Plan(t.NamedTuple):
 class Planned:
     """The roles of one host, between the question and the answer.
 
-    :param roles: their names, in the order in which they run.
+    :param roles: their names, in the order in which they run. Those that another module than `reader` answers stay open.
     :param settings: in force, with their secrets.
     :param fill_in: makes the content of a file: the role's name, the template's, and the values that the role works out.
     :param ahead: steps of roles that came before these and, in check mode, were not really taken.
@@ -98,10 +107,14 @@ class Planned:
 
     def __init__(self, roles: t.Sequence[str], settings: Settings, fill_in: t.Callable[[str, str, t.Mapping[str, t.Any]], str], ahead: Ahead) -> None:
         self.roles, self.settings, self._fill_in, self._ahead = roles, settings, fill_in, ahead
+        self.reader = reader(roles)
+        self._here = [role for role in roles if STATES[role].reader == self.reader]
 
     def questions(self) -> Questions:
-        """The options of C(host_info): what the roles ask, and the files that they fill in."""
-        asked = questions(self.roles, self.settings)
+        """The options of the module `reader`: what the roles ask, and the files that they fill in."""
+        if self.reader != HOST:
+            return {option: value for role in self._here for option, value in STATES[role].questions(self.settings).items()}
+        asked = questions(self._here, self.settings)
         for role, file in self._files():
             content = {"content": self._filled(role, file, None)} if file.secret else {"text": True}
             asked["files"] = [entry for entry in asked.get("files", []) if entry["path"] != file.path] + [{"path": file.path, **content}]
@@ -114,8 +127,8 @@ class Planned:
         needed: list[str] = []
         diff = []
         for role in self.roles:
-            state = STATES.get(role)
-            if state is None or state.differences is None:
+            state = STATES[role]
+            if role not in self._here:
                 roles[role] = _undecided({})
                 ahead[role] = ["undecided"]
                 continue
@@ -140,10 +153,10 @@ class Planned:
                 for path, content in contents.items()
                 if reading["files"][path]["text"] != content
             ]
-        return Plan(list(dict.fromkeys(findings(self.roles, self.settings, reading) + needed)), roles, diff)
+        return Plan(list(dict.fromkeys(findings(self._here, self.settings, reading) + needed)), roles, diff)
 
     def _files(self) -> list[tuple[str, File]]:
-        return [(role, file) for role in self.roles if role in STATES for file in STATES[role].files(self.settings)]
+        return [(role, file) for role in self._here for file in STATES[role].files(self.settings)]
 
     def _filled(self, role: str, file: File, reading: Reading | None) -> str:
         return self._fill_in(role, file.template, STATES[role].inputs(self.settings, reading))
@@ -187,3 +200,13 @@ def complete(roles: dict[str, dict[str, t.Any]], settings: Settings, answers: t.
         roles[role] = plan.roles[role]
         found += plan.findings
     return found
+
+
+def joined(plan: t.Mapping[str, t.Any], part: dict[str, t.Any]) -> dict[str, t.Any]:
+    """A plan of a host with what was planned afterwards of roles that stayed open in it.
+
+    :param plan: what the action C(plan) returned for the host; *part* for these roles alone.
+    """
+    roles = {**(plan.get("roles") or {}), **part["roles"]}
+    values = {name: {**(plan.get(name) or {}), **(part.get(name) or {})} for name in ("settings", "derived", "answers")}
+    return {**part, **values, "roles": roles, "due": due(roles), "findings": list(dict.fromkeys([*(plan.get("findings") or ()), *part["findings"]]))}

@@ -15,6 +15,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state impor
     mlops_agent,
     pip_stack,
     python,
+    sagemaker,
     scorer,
     sparkflows,
     ssh_access,
@@ -31,4 +32,5 @@ STATES = {
     "ssh_access": ssh_access.STATE,
     "sparkflows": sparkflows.STATE,
     "scorer": scorer.STATE,
+    "sagemaker": sagemaker.STATE,
 }

@@ -63,6 +63,18 @@ def test_a_run_without_the_plan_is_refused(tmp_path: Path, arguments: list[str])
     assert "changed=1" not in output
 
 
+def test_sagemaker_alone_asks_aws_and_no_host(tmp_path: Path) -> None:
+    login = {"sagemaker_access_key_id": "AKIACANARY", "sagemaker_secret_access_key": "CANARY-secret"}
+    wanted = {"sagemaker_region": "eu-central-1", "sagemaker_account_id": "012345678901", "sagemaker_timeout": 1, **login}
+    code, output = play(tmp_path, "sagemaker", groups=["sparkflows_hosts"], sagemaker_endpoint_url="http://127.0.0.1:1", **wanted)
+    assert code == 0 and "skipping: no hosts matched" in output, "not turned on"
+    code, output = play(
+        tmp_path, "sagemaker", "-vvv", groups=["sparkflows_hosts"], sagemaker_enabled=True, sagemaker_endpoint_url="http://127.0.0.1:1", **wanted
+    )
+    assert code != 0 and "sts:GetCallerIdentity got no answer in eu-central-1" in output
+    assert "unreachable=1" not in output and "CANARY-secret" not in output
+
+
 def test_sparkflows_alone(tmp_path: Path) -> None:
     assert play(tmp_path, "validate", groups=["sparkflows_hosts"])[0] == 0
 

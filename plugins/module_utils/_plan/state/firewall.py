@@ -52,4 +52,4 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     return [Difference("firewall", "rules", **each) for each in seen.get("differences") or []]
 
 
-STATE = State(questions, findings, differences=differences)
+STATE = State(questions, findings, differences)

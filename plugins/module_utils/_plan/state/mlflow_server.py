@@ -424,4 +424,4 @@ def _leaving(settings: Settings, reading: Reading) -> list[Difference]:
     return found
 
 
-STATE = State(questions, findings, files, inputs, differences, needs)
+STATE = State(questions, findings, differences, files, inputs, needs)

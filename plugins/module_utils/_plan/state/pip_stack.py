@@ -183,4 +183,4 @@ def _changed(prefix: str, seen: t.Mapping[str, t.Any], moved: bool) -> list[Diff
     return [Difference("pip_stack", "environment", prefix + "/current", was, "made anew", reason)]
 
 
-STATE = State(questions, findings, inputs=inputs, differences=differences, needs=needs)
+STATE = State(questions, findings, differences, inputs=inputs, needs=needs)

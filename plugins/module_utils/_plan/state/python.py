@@ -228,4 +228,4 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     return found
 
 
-STATE = State(questions, findings, inputs=inputs, differences=differences)
+STATE = State(questions, findings, differences, inputs=inputs)

@@ -139,4 +139,4 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     return found + foreseen + notes
 
 
-STATE = State(questions, findings, inputs=inputs, differences=differences)
+STATE = State(questions, findings, differences, inputs=inputs)

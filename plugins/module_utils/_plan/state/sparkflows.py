@@ -227,4 +227,4 @@ def _unreached(settings: Settings, reading: Reading) -> list[Difference]:
     ]
 
 
-STATE = State(questions, findings, inputs=inputs, differences=differences)
+STATE = State(questions, findings, differences, inputs=inputs)

@@ -17,6 +17,7 @@ import pytest
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import ecr as _ecr
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import docker
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.context import context_digest
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.docker import Docker
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
@@ -155,15 +156,15 @@ def test_a_run_that_was_killed_after_its_push_is_completed(ecr, images, monkeypa
 def test_what_a_build_is_made_of(images):
     context = images.context("one")
     base = {"context": str(context), "dockerfile": None, "build_args": None, "target": None, "platform": None}
-    digest = _ecr.context_digest(base)
+    digest = context_digest(base)
     os.utime(context / "data", (1, 1))
-    assert _ecr.context_digest(base) == digest
-    assert _ecr.context_digest(dict(base, build_args={"WHO": "me"})) != digest
+    assert context_digest(base) == digest
+    assert context_digest(dict(base, build_args={"WHO": "me"})) != digest
     (context / "data").chmod(0o755)
-    changed = _ecr.context_digest(base)
+    changed = context_digest(base)
     assert changed != digest
     (context / "link").symlink_to("data")
-    assert _ecr.context_digest(base) not in (digest, changed)
+    assert context_digest(base) not in (digest, changed)
 
 
 def test_immutable_tags(ecr, images):

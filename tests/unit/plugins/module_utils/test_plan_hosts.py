@@ -275,6 +275,9 @@ def test_the_least_python_of_a_host(of_core: object, least: tuple[tuple[int, int
     assert hosts.least_python(of_core) == least
 
 
-def test_a_role_that_no_plan_knows_is_due_and_so_is_what_follows() -> None:
-    planned = hosts.Planned(["firewall", "sagemaker", "ssh_access"], defaults("firewall", "ssh_access"), lambda role, template, inputs: "", {})
-    assert planned.judge({"packages": None}).due == ["sagemaker", "ssh_access"]
+def test_a_role_that_differs_is_due_and_so_is_what_follows() -> None:
+    done: dict[str, Any] = {"planned": True, "steps": [], "differences": [], "inputs": {}}
+    roles = {"jdk": done, "python": {**done, "steps": ["release"]}, "pip_stack": done}
+    assert hosts.due(roles) == ["python", "pip_stack"]
+    assert hosts.due({**roles, "jdk": {**done, "planned": False}}) == list(roles)
+    assert hosts.due({"jdk": done}) == []

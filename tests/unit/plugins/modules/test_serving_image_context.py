@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import serving_image as _serving_image
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.context import context_digest
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 
 LOCK = "some-thing==1.0 \\\n    --hash=sha256:%s\nother==2.0.post1 \\\n    --hash=sha256:%s\n" % ("0" * 64, "1" * 64)
@@ -63,6 +64,25 @@ def test_life(params, tmp_path):
 
     assert four(dict(params, wheelhouse=None)) == [True, True, False, False]
     assert sorted(os.listdir(os.path.join(params["dest"], "inputs"))) == ["lock.txt"]
+
+
+def test_what_the_image_is_known_by_is_told_before_anything_is_gathered(params):
+    os.symlink(params["lock"], os.path.join(params["recipe"], "also-the-lock"))
+    build = {"context": params["dest"], "dockerfile": None, "build_args": {"A": "1"}, "target": None, "platform": None}
+    foreseen = context_digest(build, _serving_image.entries(params))
+    assert not os.path.exists(params["dest"])
+    _serving_image.run(params, False)
+    assert context_digest(build) == foreseen
+
+
+def test_a_copy_that_was_spoiled_without_a_trace_is_made_anew(params):
+    _serving_image.run(params, False)
+    copy = os.path.join(params["dest"], "Dockerfile")
+    times = os.stat(copy)
+    Path(copy).write_text("FROM scritch\n")
+    os.utime(copy, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert four(params) == [True, True, False, False]
+    assert found(params["dest"])["Dockerfile"] == "FROM scratch\n"
 
 
 def test_what_a_killed_run_left_is_removed(params):

@@ -46,12 +46,10 @@ def prediction(before: str = "", after: str = "", **more: t.Any) -> dict[str, t.
 
 def told(state: State, wanted: dict[str, t.Any], ahead: t.Mapping[str, t.Sequence[str]] | None = None, **answers: t.Any) -> list[tuple[str, str, str, str]]:
     """The differences of a reading, without role and reason."""
-    assert state.differences is not None
     found = state.differences(wanted, reading(state, wanted, **answers), {}, ahead or {})
     return [(difference.step, difference.item, difference.before, difference.after) for difference in found]
 
 
 def taken(state: State, wanted: dict[str, t.Any], **answers: t.Any) -> list[str]:
     """The steps that a reading comes to."""
-    assert state.differences is not None
     return steps(state.differences(wanted, reading(state, wanted, **answers), {}, {}))

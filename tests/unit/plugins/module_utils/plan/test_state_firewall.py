@@ -38,11 +38,10 @@ def test_a_role_that_is_not_enabled_asks_nothing_and_changes_nothing() -> None:
     settings = {**SETTINGS, "firewall_enabled": False, "firewall_ports": [], "firewall_sources": []}
     assert STATE.questions(settings) == {}
     assert STATE.findings(settings, {}) == []
-    assert STATE.differences is not None and STATE.differences(settings, {}, {}, {}) == []
+    assert STATE.differences(settings, {}, {}, {}) == []
 
 
 def test_what_the_module_would_change_differs() -> None:
-    assert STATE.differences is not None
     assert STATE.differences(SETTINGS, reading(), {}, {}) == []
     found = STATE.differences(SETTINGS, reading(RULE), {}, {})
     assert [difference._asdict() for difference in found] == [{"role": "firewall", "step": "rules", **RULE}]
@@ -53,7 +52,7 @@ def test_what_the_module_refuses_is_found() -> None:
     assert STATE.findings(SETTINGS, reading(error=refused)) == [refused]
     assert STATE.findings(SETTINGS, reading()) == []
     # What is refused is no difference besides.
-    assert STATE.differences is not None and STATE.differences(SETTINGS, reading(error=refused), {}, {}) == []
+    assert STATE.differences(SETTINGS, reading(error=refused), {}, {}) == []
 
 
 @pytest.mark.parametrize("unknown", ["firewall_ports", "firewall_sources"])
@@ -61,6 +60,5 @@ def test_what_the_module_refuses_is_found() -> None:
 def test_what_is_not_known_yet_counts_as_different(unknown: str, value: Any) -> None:
     settings = {**SETTINGS, unknown: value}
     assert STATE.questions(settings) == {}
-    assert STATE.differences is not None
     (found,) = STATE.differences(settings, {}, {}, {})
     assert (found.step, found.before, found.reason) == ("rules", "not compared", f"{unknown} is worked out later in the run")

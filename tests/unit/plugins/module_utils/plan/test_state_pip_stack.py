@@ -91,7 +91,6 @@ def test_an_interpreter_that_comes_back_to_where_it_was(release: str, leads_to: 
 
 def test_an_interpreter_that_is_yet_to_come() -> None:
     """Of its version only 3.7 is known, which is not told as a change."""
-    assert STATE.differences is not None
     predictions = {"pip_stack": prediction("", lines(python="3.7"), **MISSING)}
     (found,) = STATE.differences(PRESENT, reading(STATE, PRESENT, predictions=predictions), {}, {"python": ["release"]})
     assert (found.step, found.reason) == ("environment", "made when the role python has brought its interpreter")

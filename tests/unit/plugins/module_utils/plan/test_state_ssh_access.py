@@ -59,7 +59,6 @@ def both(a: t.Any = None, b: t.Any = None) -> dict[str, t.Any]:
 
 
 def told(wanted: dict[str, t.Any], seen: dict[str, t.Any]) -> list[tuple[str, str, str, str]]:
-    assert STATE.differences is not None
     return [(one.step, one.item, one.before, one.after) for one in STATE.differences(wanted, seen, {}, {})]
 
 
@@ -196,7 +195,6 @@ def test_a_plan_waits_for_all_targets_and_is_then_complete() -> None:
 
 
 def test_steps_have_names_of_their_own() -> None:
-    assert STATE.differences is not None
     found = STATE.differences(settings(answers=both({"user": False, "added": ["SHA256:new"]})), reading(key=key(None), pins={"block": ""}), {}, {})
     assert steps(found) == ["user", "entries", "key", "pins", "login"]
 
