@@ -46,8 +46,11 @@ def look(params: Options, aws: Aws) -> Answer:
     :param params: the module's, checked, with those of `Aws` and of the tracking server.
     :return: C(error), a sentence where nothing could be asked; C(roles), a list as in *params*; C(image), null where none was asked for; C(reference), what
         endpoints take that name no image; C(gathered), whether the folder that an image is built from is there; C(endpoints) and C(probes) by the endpoint's
-        name. An endpoint that is not as wanted is not probed.
+        name. An endpoint that is not as wanted is not probed. Raises `Problem` for entries without a name.
     """
+    for option, key in (("endpoints", "name"), ("probes", "endpoint_name")):
+        if not all(isinstance(entry.get(key), str) for entry in params[option]):
+            raise Problem("An entry of %s has no %s. Each needs one, as its answer is found by it." % (option, key))
     found: Answer = {"error": None, "roles": [], "image": None, "reference": None, "gathered": _gathered(params), "endpoints": {}, "probes": {}}
     try:
         aws.check_account()
@@ -73,7 +76,7 @@ def look(params: Options, aws: Aws) -> Answer:
 
 
 def _gathered(params: Options) -> bool:
-    return bool(params["image_files"]) and os.path.lexists(os.path.expanduser(params["image_files"]["dest"]))
+    return os.path.lexists(os.path.expanduser(str((params["image_files"] or {}).get("dest") or "")))
 
 
 def _image(params: Options, aws: Aws) -> Answer:
@@ -92,7 +95,7 @@ def _image(params: Options, aws: Aws) -> Answer:
 def _reference(params: Options, image: Answer) -> str:
     """The image of endpoints that name none: by its digest, or by its tag where that is not known before the push."""
     repository = (image.get("repository") or {}).get("uri") or "%s.dkr.ecr.%s.amazonaws.com/%s" % (
-        params["aws_account_id"], params["aws_region"], params["image"]["name"]
+        params["aws_account_id"], params["aws_region"], params["image"].get("name", "")
     )  # fmt: skip
     return str(image.get("image_uri") or "%s:%s" % (repository, params["image"]["tag"]))
 
@@ -111,5 +114,5 @@ def _checked(spec: Options, rules: Options, given: Options) -> Options:
     """The options as the module has them: with its defaults, and null for what is not given. Raises `Problem`."""
     checked = ArgumentSpecValidator(spec, **rules).validate(given)
     if checked.error_messages:
-        raise Problem("%s." % "; ".join(checked.error_messages))
+        raise Problem("%s." % "; ".join(checked.error_messages).rstrip("."))
     return {**dict.fromkeys(spec), **checked.validated_parameters}

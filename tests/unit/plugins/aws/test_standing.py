@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import context, ecr, endpoint, sagemaker, serving_image, standing
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state.sagemaker import STATE
 from ansible_collections.sparkflows.mlops.plugins.modules import sagemaker_endpoint, sagemaker_info
 from tests.unit.plugins.aws.cloud import ACCOUNT, REGION, SECRET, SESSION, Cloud, endpoints, options, validated, writes
@@ -212,6 +213,19 @@ class TestFindings:
         account.settings["sagemaker_endpoints"] = [{"name": "churn", "model_uri": "models:/churn/1", "instance_type": "ml.m5.large"}]
         assert account.found() == []
         assert account.told() == [("endpoints", "endpoint churn", "can't be told", "as wanted")]
+
+
+def test_options_that_cannot_be_used(account: Account) -> None:
+    def look(**given: t.Any) -> dict[str, t.Any]:
+        params = validated(sagemaker_info.argument_spec(), options(account.cloud.url, **given))
+        return standing.look(params, Aws(params))
+
+    with pytest.raises(Problem, match=r"^An entry of endpoints has no name\. "):
+        look(endpoints=[{"state": "absent"}])
+    assert look(roles=[{"arn": ROLE}])["roles"][0]["error"].startswith("missing required arguments: role_arn; arn. Supported parameters include")
+    seen = look(image={"tag": "1", "image": "a", "context": "/b"}, image_files={}, endpoints=[{"name": "churn"}])
+    assert "name" in seen["image"]["error"] and "missing" in seen["endpoints"]["churn"]["error"]
+    assert seen["gathered"] is False
 
 
 def test_an_endpoint_that_does_not_answer_as_it_should(account: Account) -> None:
