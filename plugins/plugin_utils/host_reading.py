@@ -15,6 +15,7 @@ import typing as t
 from ansible.module_utils import basic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import hosts
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import HOST
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import ROLES
 
 # In sh, as there may be nothing else: each Python on the host with its version.
@@ -46,7 +47,7 @@ def read(action: t.Any, reader: str | None, asked: dict[str, t.Any], task_vars: 
     if answer.get("unreachable"):
         raise Unreachable(answer)
     # Whoever runs this module ran Ansible itself; it has a sentence for what it can't do.
-    return {}, [_why_unread(action, answer) if reader == hosts.HOST else str(answer.get("msg") or "%s does not answer." % reader)]
+    return {}, [_why_unread(action, answer) if reader == HOST else str(answer.get("msg") or "%s does not answer." % reader)]
 
 
 def _why_unread(action: t.Any, read: t.Mapping[str, t.Any]) -> str:

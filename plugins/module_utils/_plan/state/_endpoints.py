@@ -37,7 +37,7 @@ def words(entry: t.Mapping[str, t.Any], seen: Reading, new_image: bool) -> list[
         return _removed(who, before)
     if not before:
         return [(who, "missing", "made")]
-    found = [] if before.get("status") == after.get("status") else [(who + ": status", before["status"], after["status"])]
+    found: list[Line] = [] if before.get("status") == after.get("status") else [(who + ": status", before["status"], after["status"])]
     found += [("%s: %s" % (who, part), "missing", "made") for part in before.get("missing") or []]
     config, model = (before["config"], after["config"]), (before["model"], after["model"])
     if None in config:
