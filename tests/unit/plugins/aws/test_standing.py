@@ -53,10 +53,17 @@ class Account:
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         self.aws.call("iam", "put_role_policy", RoleName="serving", PolicyName="serving", PolicyDocument=document)
 
+    def session(self, params: dict[str, t.Any]) -> Aws:
+        """A session of its own with the clients of the first, as making them is most of the time that a test takes."""
+        aws = Aws(params)
+        if params["aws_endpoint_url"] == self.cloud.url:
+            aws._clients = self.aws._clients
+        return aws
+
     def look(self) -> dict[str, t.Any]:
         """What sagemaker_info says, having changed nothing and told no secret."""
         params = validated(sagemaker_info.argument_spec(), STATE.questions(self.settings))
-        aws = Aws(params)
+        aws = self.session(params)
         seen = json.loads(json.dumps(standing.look(params, aws)))
         assert [call for call in writes(aws) if call != "sagemaker-runtime:invoke_endpoint"] == []
         assert aws.calls.count("sts:get_caller_identity") == 1
@@ -89,8 +96,7 @@ class Account:
         for entry in values["endpoints"]:
             image = {} if entry["state"] == "absent" else {"image": values["image_uri"]}
             params = validated(sagemaker_endpoint.argument_spec(), options(self.cloud.url, **{**image, **entry}))
-            aws = Aws(params)
-            endpoint.run(params, sagemaker.SageMaker(aws), endpoint.registry_of(params), False)
+            endpoint.run(params, sagemaker.SageMaker(self.session(params)), endpoint.registry_of(params), False)
 
 
 @pytest.fixture
