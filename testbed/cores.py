@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -25,6 +26,12 @@ CORES = {
     "2.19": ("tooling", ("3.11", "3.12", "3.13")),
     "2.21": ("core-newest", ("3.12", "3.13", "3.14")),
 }
+
+
+def tools_are_locked(lock: Path = ROOT / "requirements" / "tooling.txt", venv: Path = BIN.parent) -> bool:
+    """Return whether the tools were installed from the lock as it is now: `make setup` leaves the lock's digest when it is done."""
+    stamp = venv / "tooling.sha256"
+    return stamp.is_file() and stamp.read_text().split()[:1] == [hashlib.sha256(lock.read_bytes()).hexdigest()]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from testbed import __main__ as command
-from testbed import common, debian, elf, engine, hosts, images, jdk, locks, python37, wheelhouse
+from testbed import common, cores, debian, elf, engine, hosts, images, jdk, locks, python37, wheelhouse
 from testbed.common import TestbedError
 
 
@@ -418,3 +418,16 @@ def test_clean_removes_only_what_is_marked_as_its_cache(cache: Path) -> None:
     common.prepare_cache()
     command.clean()
     assert not cache.exists()
+
+
+def test_tools_of_an_older_lock_are_told(tmp_path: Path) -> None:
+    lock = tmp_path / "tooling.txt"
+    lock.write_text("mypy==1.0\n")
+    assert not cores.tools_are_locked(lock, tmp_path), "never set up"
+    # As testbed/setup does.
+    with lock.open() as stream:
+        stamp = subprocess.run(["sha256sum"], stdin=stream, capture_output=True, text=True, check=True).stdout
+    (tmp_path / "tooling.sha256").write_text(stamp)
+    assert cores.tools_are_locked(lock, tmp_path)
+    lock.write_text("mypy==1.0\ntornado==6.2\n")
+    assert not cores.tools_are_locked(lock, tmp_path)
