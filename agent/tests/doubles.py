@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from mlops_agent import files, store
-from mlops_agent.config import DEFAULTS, Config, surroundings
+from mlops_agent.config import Config, surroundings
 
 
 #: Ports below the ephemeral range, others for each worker of pytest-xdist.
@@ -301,7 +301,7 @@ class Host:
         if fails:
             unit.update(active_state="failed", sub_state="failed", result="exit-code", exit_status=1)
         spec = store.read_spec(store.spec_path(os.path.join(self.config["state_directory"], "deployments"), name))
-        settings = Config(**dict(DEFAULTS, **self.config))
+        settings = Config(**self.config)
         digest = spec.digest(self.memory[name], "127.0.0.1", surroundings(settings))
         directory = os.path.join(self.config["runtime_directory"], name)
         os.makedirs(directory, exist_ok=True)

@@ -208,7 +208,9 @@ def test_other_things_that_are_no_note(note):
     assert read_note(note) is None
     os.rmdir(note)
     for text in ("", "[]", "[" * 100000, '{"a":' * 100000, GOOD + " " * NOTE_LIMIT, GOOD.replace('["spark"]', "[1]"),
-                 GOOD.replace('["spark"]', '"spark"'), GOOD.replace('{"inputs": [1]}', "[1]")):
+                 GOOD.replace('["spark"]', '"spark"'), GOOD.replace('{"inputs": [1]}', "[1]"),
+                 GOOD.replace('"digest": "0"', '"digest": 0'), GOOD.replace('"invocation": "0"', '"invocation": ["0"]'),
+                 GOOD.replace("5001", '"5001"')):
         written(note, text)
         assert read_note(note) is None, text[:50]
     with socket.socket(socket.AF_UNIX) as listener:

@@ -212,7 +212,9 @@ def test_health_tells_of_the_tracking_server(agent):
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n<html>A</html>",
     b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100000,
     b'HTTP/1.1 200 OK\r\n\r\n{"registered_model": null}', b'HTTP/1.1 404 Not Found\r\n\r\n{"error": "not found"}',
-], ids=range(6))
+    b'HTTP/1.1 200 OK\r\n\r\n{"model_version": "abc"}', b'HTTP/1.1 200 OK\r\n\r\n{"model_version": {}}',
+    b'HTTP/1.1 200 OK\r\n\r\n{"model_version": {"name": "churn", "version": ["1"]}}',
+], ids=range(9))
 def test_a_stranger_is_not_taken_for_the_tracking_server(world, answer):
     stranger = RawServer(answer)
     try:
@@ -221,7 +223,8 @@ def test_a_stranger_is_not_taken_for_the_tracking_server(world, answer):
         assert agent.wait_until_up()
         assert "MLflow tracking server" in tracking_as_seen(agent, "not_mlflow")
         for method, path, body in (("PUT", "deployments/a", {"model_uri": "models:/churn/1"}), ("PUT", "deployments/a", {"model_uri": "runs:/r/m"}),
-                                   ("POST", "models/a/versions", {"source": "models:/churn/1"}), ("POST", "models/a/versions/1/stage", {"stage": "None"})):
+                                   ("POST", "models/a/versions", {"source": "models:/churn/1"}), ("POST", "models/a/versions", {"source": "s3://bucket/m"}),
+                                   ("POST", "models/a/versions/1/stage", {"stage": "None"})):
             status, reply = agent.call(method, "/api/v1/" + path, body)
             assert (status, reply["error"]["code"]) == (503, "registry_unreachable"), agent.log()
             assert "MLflow tracking server" in reply["error"]["message"] and reply["error"]["message"].endswith(".")
@@ -377,6 +380,8 @@ def test_tls(world):
     ({"listen_address": "localhost"}, "must be an IP address"),
     ({"model_port_last": 1024}, "is empty"),
     ({"listen_port": "8086"}, "must be of type int"),
+    ({"model_roots": [1]}, "model_roots must be a list of paths"),
+    ({"model_files": ["/x", None]}, "model_files must be a list of paths"),
     ({"tracking_uri": "sqlite:///x"}, "http or https"),
     ({"tracking_uri": "http://u:canary@h"}, "belongs into the environment"),
     ({"tls_certificate": "/x"}, "needs both"),

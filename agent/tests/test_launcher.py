@@ -308,7 +308,10 @@ def test_a_hostile_name_is_refused(launcher, name):
     assert status == 78 and called is None and "Traceback" not in errors
 
 
-@pytest.mark.parametrize("text", ["", "flavors: x", "flavors: {sklearn: {}}", "{", "!!python/object/apply:os.system ['touch /tmp/x']"])
+@pytest.mark.parametrize("text", [
+    "", "flavors: x", "flavors: {sklearn: {}}", "flavors: {1: {}, python_function: {}}", "{",
+    "!!python/object/apply:os.system ['touch /tmp/x']",
+])
 def test_a_strange_mlmodel_is_a_sentence(launcher, text):
     launcher.write("published/MLmodel", text)
     status, errors, called = launcher.run()

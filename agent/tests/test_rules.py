@@ -75,9 +75,9 @@ def test_the_digest_tells_what_needs_a_restart():
     spec = Spec(**BASE)
     digest = spec.digest(512, "127.0.0.1", "/stack")
     for change in ({"port": 5002}, {"workers": 2}, {"resolved_uri": "models:/a/2"}, {"source": "t"}):
-        assert spec.but(**change).digest(512, "127.0.0.1", "/stack") != digest
+        assert spec._replace(**change).digest(512, "127.0.0.1", "/stack") != digest
     for change in ({"probe": {"inputs": 1}}, {"updated_at": "x"}, {"model_uri": "models:/a/Production"}):
-        assert spec.but(**change).digest(512, "127.0.0.1", "/stack") == digest
+        assert spec._replace(**change).digest(512, "127.0.0.1", "/stack") == digest
     assert len({spec.digest(513, "127.0.0.1", "/stack"), spec.digest(512, "::1", "/stack"), digest}) == 3
 
 
@@ -86,4 +86,4 @@ def test_the_digest_tells_a_request_from_the_settings_of_the_host():
     digest = spec.digest(512, "127.0.0.1", "/stack")
     assert ask_the_same(digest, spec.digest(512, "::1", "/new"))
     assert not ask_the_same(digest, spec.digest(513, "127.0.0.1", "/stack"))
-    assert not ask_the_same(digest, spec.but(resolved_uri="models:/a/2").digest(512, "127.0.0.1", "/stack"))
+    assert not ask_the_same(digest, spec._replace(resolved_uri="models:/a/2").digest(512, "127.0.0.1", "/stack"))

@@ -3,11 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Run the agent: python -m mlops_agent --config FILE, with the secrets in the environment."""
 
+from __future__ import annotations
+
 import argparse
 import asyncio
 import logging
 import os
 import signal
+import socket
 import ssl
 import sys
 
@@ -28,7 +31,7 @@ LOG = logging.getLogger("mlops_agent")
 SECRETS = ("MLOPS_AGENT_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
 
 
-async def serve(config, secrets):
+async def serve(config: settings.Config, secrets: settings.Secrets) -> None:
     """Serve until SIGTERM or SIGINT. Raises OSError when the port or a file cannot be used."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -66,7 +69,7 @@ async def serve(config, secrets):
     await server.close_all_connections()
 
 
-def _sockets(config):
+def _sockets(config: settings.Config) -> list[socket.socket]:
     """The sockets to listen on: systemd's, which nobody else can bind while the agent is away, or our own."""
     sockets = systemd.take_sockets()
     for one in sockets:
@@ -78,7 +81,7 @@ def _sockets(config):
     return sockets or bind_sockets(config.listen_port, config.listen_address)
 
 
-def _tls(config):
+def _tls(config: settings.Config) -> ssl.SSLContext | None:
     if not config.tls_certificate:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -88,7 +91,7 @@ def _tls(config):
     return context
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(prog="mlops_agent", description="Serves MLflow models as systemd units.")
     parser.add_argument("--config", required=True, help="JSON file with the settings")
     parser.add_argument("--version", action="version", version=__version__)

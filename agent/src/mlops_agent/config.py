@@ -3,73 +3,96 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Settings: a JSON file without secrets, and secrets from the environment."""
 
+from __future__ import annotations
+
 import ipaddress
 import json
 import os
-from collections import namedtuple
+import typing as t
 from urllib.parse import urlsplit
 
 from . import rules
 
-#: Every setting with its default; None means that the file must give it.
-DEFAULTS = {
-    "listen_address": "127.0.0.1",
-    "listen_port": 8086,
-    "tls_certificate": "",
-    "tls_private_key": "",
-    "tracking_uri": None,
-    "tracking_ca_file": "",
-    "tracking_name": "",
-    "model_address": "127.0.0.1",
-    "model_url_host": "",
-    "model_port_first": 5001,
-    "model_port_last": 5050,
-    "model_roots": [],
-    "workers": 1,
-    "memory_mb": 2048,
-    "startup_timeout": 180,
-    "follow_interval": 60,
-    "health_interval": 10,
-    "health_timeout": 10,
-    "health_failures": 3,
-    "retry_first": 30,
-    "retry_last": 600,
-    "body_limit": 1048576,
-    "stack": "/opt/sparkflows/stack/current",
-    "jdk_home": "/opt/sparkflows/jdk/current",
-    "model_files": [],
-    "state_directory": "/var/lib/mlops-agent",
-    "cache_directory": "/var/cache/mlops-models",
-    "runtime_directory": "/run/mlops-models",
-    "helper_socket": "/run/mlops-model-helper/helper.sock",
-}
-
 TOKEN_LEAST_LENGTH = 16
 
-Config = namedtuple("Config", sorted(DEFAULTS))
-Secrets = namedtuple("Secrets", "token tracking_username tracking_password tracking_token")
+
+class Config(t.NamedTuple):
+    """Every setting with its default; one without a default the file must give."""
+
+    tracking_uri: str
+    tracking_ca_file: str = ""
+    tracking_name: str = ""
+    listen_address: str = "127.0.0.1"
+    listen_port: int = 8086
+    tls_certificate: str = ""
+    tls_private_key: str = ""
+    model_address: str = "127.0.0.1"
+    model_url_host: str = ""
+    model_port_first: int = 5001
+    model_port_last: int = 5050
+    model_roots: list[str] = []
+    workers: int = 1
+    memory_mb: int = 2048
+    startup_timeout: int = 180
+    follow_interval: int = 60
+    health_interval: int = 10
+    health_timeout: int = 10
+    health_failures: int = 3
+    retry_first: int = 30
+    retry_last: int = 600
+    body_limit: int = 1048576
+    stack: str = "/opt/sparkflows/stack/current"
+    jdk_home: str = "/opt/sparkflows/jdk/current"
+    model_files: list[str] = []
+    state_directory: str = "/var/lib/mlops-agent"
+    cache_directory: str = "/var/cache/mlops-models"
+    runtime_directory: str = "/run/mlops-models"
+    helper_socket: str = "/run/mlops-model-helper/helper.sock"
 
 
-def load(path):
+class Secrets(t.NamedTuple):
+    """The token that callers show, and the login at the tracking server; what is not needed there is empty."""
+
+    token: str
+    tracking_username: str
+    tracking_password: str
+    tracking_token: str
+
+
+class Surroundings(t.NamedTuple):
+    """What a model runs with besides its own deployment: it is restarted when this changes.
+
+    The real paths of the Python environment and of the JDK, and the age of the files that the
+    model's unit is made from (model_files), as nanoseconds since the epoch, 0 for a missing one.
+    """
+
+    stack: str
+    jdk: str
+    ages: list[int]
+
+
+def load(path: str) -> Config:
     """Read the settings. Raises OSError, or ValueError with a sentence."""
     with open(path, encoding="utf-8") as stream:
         given = json.load(stream)
     if not isinstance(given, dict):
         raise rules.Invalid("The configuration must be a JSON object.")
-    unknown = sorted(set(given) - set(DEFAULTS))
+    unknown = sorted(set(given) - set(Config._fields))
     if unknown:
         raise rules.Invalid("The configuration has unknown settings: {}.".format(", ".join(unknown)))
-    values = dict(DEFAULTS, **given)
-    for key, default in DEFAULTS.items():
-        expected = str if default is None else type(default)
-        if not isinstance(values[key], expected) or isinstance(values[key], bool):
-            raise rules.Invalid("The setting {} must be of type {}.".format(key, expected.__name__))
-    config = Config(**values)
+    for key in Config._fields:
+        default = Config._field_defaults.get(key, "")
+        value = given.get(key, Config._field_defaults.get(key))
+        if not isinstance(value, type(default)) or isinstance(value, bool):
+            raise rules.Invalid("The setting {} must be of type {}.".format(key, type(default).__name__))
+        if isinstance(value, list) and not all(isinstance(path, str) for path in value):
+            raise rules.Invalid("The setting {} must be a list of paths.".format(key))
+    config = Config(**given)
     _check(config)
     return config
 
 
-def _check(config):
+def _check(config: Config) -> None:
     for key in ("listen_address", "model_address"):
         try:
             ipaddress.ip_address(getattr(config, key))
@@ -97,7 +120,7 @@ def _check(config):
     rules.whole_number(config.body_limit, "body limit in bytes", 1024, 64 * 1024 * 1024)
 
 
-def secrets(environment):
+def secrets(environment: t.Mapping[str, str]) -> Secrets:
     """Take the secrets out of an environment. Raises rules.Invalid for a missing or weak token."""
     token = environment.get("MLOPS_AGENT_TOKEN", "")
     if len(token) < TOKEN_LEAST_LENGTH:
@@ -114,7 +137,7 @@ def secrets(environment):
     )
 
 
-def reserved_ports(config):
+def reserved_ports(config: Config) -> dict[int, str]:
     """Ports no model may ever have, each with the name of who has it."""
     reserved = {config.listen_port: "this agent"}
     tracking = urlsplit(config.tracking_uri)
@@ -122,26 +145,22 @@ def reserved_ports(config):
     return reserved
 
 
-def surroundings(config):
-    """What a model runs with besides its own deployment: it is restarted when this changes.
-
-    The real paths of the Python environment and of the JDK, and the age of the files that the
-    model's unit is made from (model_files), as nanoseconds since the epoch, 0 for a missing one.
-    """
+def surroundings(config: Config) -> Surroundings:
+    """What a model that starts now would run with."""
     ages = []
     for path in config.model_files:
         try:
             ages.append(os.stat(path).st_mtime_ns)
         except OSError:
             ages.append(0)
-    return [os.path.realpath(config.stack), os.path.realpath(config.jdk_home), ages]
+    return Surroundings(os.path.realpath(config.stack), os.path.realpath(config.jdk_home), ages)
 
 
-def deployments_directory(config):
+def deployments_directory(config: Config) -> str:
     return os.path.join(config.state_directory, "deployments")
 
 
-def loopback_for(address):
+def loopback_for(address: str) -> str:
     """Where a process on this host reaches a socket that is bound to address."""
     parsed = ipaddress.ip_address(address)
     if parsed.is_unspecified:
@@ -149,5 +168,5 @@ def loopback_for(address):
     return address
 
 
-def url(host, port):
+def url(host: str, port: int) -> str:
     return "http://{}:{}".format("[{}]".format(host) if ":" in host else host, port)

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writing files so that a reader, or a crash, never sees half of one; reading files of a stranger."""
 
+from __future__ import annotations
+
 import errno
 import json
 import logging
@@ -15,7 +17,7 @@ LOG = logging.getLogger(__name__)
 TEMPORARY_SUFFIX = ".tmp"
 
 
-def write_json(path, document, mode=0o644):
+def write_json(path: str, document: object, mode: int = 0o644) -> None:
     """Replace path by document, durably: afterwards either the old or the new content is there."""
     temporary = path + TEMPORARY_SUFFIX
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
@@ -37,7 +39,7 @@ def write_json(path, document, mode=0o644):
     sync_directory(os.path.dirname(path))
 
 
-def remove(path):
+def remove(path: str) -> None:
     """Remove what is at path: a file, a link, nothing, or a folder that should not be there. Raises OSError."""
     try:
         os.unlink(path)
@@ -47,7 +49,7 @@ def remove(path):
         shutil.rmtree(path)
 
 
-def sweep(path):
+def sweep(path: str) -> None:
     """Remove a leftover; one that stays is in nobody's way until its name is written to again."""
     try:
         remove(path)
@@ -55,7 +57,7 @@ def sweep(path):
         LOG.warning("The leftover %s cannot be removed: %s", path, error)
 
 
-def sync_directory(path):
+def sync_directory(path: str) -> None:
     """Make renames and removals in a directory durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -64,7 +66,7 @@ def sync_directory(path):
         os.close(descriptor)
 
 
-def sync_tree(path):
+def sync_tree(path: str) -> None:
     """Make all files below a directory durable, so that a later rename of it cannot outrun them."""
     for directory, dummy, names in os.walk(path):
         for name in names:
@@ -76,7 +78,7 @@ def sync_tree(path):
         sync_directory(directory)
 
 
-def read_regular(path, limit):
+def read_regular(path: str, limit: int) -> bytes:
     """The bytes of a file that somebody less trusted may have put there.
 
     No link is followed and nothing is waited for. Raises OSError also for what is not a regular

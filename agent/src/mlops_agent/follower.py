@@ -8,16 +8,22 @@ a port of its own. Another version is started as the other of the two. Once that
 says that it serves (Spec.slot), and the one before is removed when its last connection has ended.
 """
 
+from __future__ import annotations
+
 import logging
 import time
+import typing as t
 
 from . import config as settings
 from . import ports, rules
 from .ports import PortTaken
 from .registry import RegistryError, RegistryUnreachable
-from .spec import ABSENT, PRESENT, now
+from .spec import ABSENT, PRESENT, Spec, now
 from .units import HelperError
 from .watcher import FAILED, READY, RETRY, STARTING, STOPPING, UNHEALTHY, Watcher
+
+if t.TYPE_CHECKING:
+    from .reconciler import Reconciler, Watching
 
 LOG = logging.getLogger(__name__)
 
@@ -32,20 +38,19 @@ class Follower(Watcher):
     deployment; what each run is, in the run's own; and a supervisor of its own watches over each run.
     """
 
-    def __init__(self, name, reconciler):
+    def __init__(self, name: str, reconciler: Reconciler) -> None:
         super().__init__(name, reconciler)
         self._look_at = 0.0  # when to look at the stage, in seconds of the monotonic clock
         self._look_problem = ""
-        self._port_problem = None
+        self._port_problem: str | None = None
         self._port_look_at = 0.0
-        self._held = None  # (address, port) that systemd holds, as this agent knows
-        self._holder = None  # the user whose socket that is
+        self._held: tuple[str, int] | None = None  # (address, port) that systemd holds, as this agent knows
+        self._holder: int | None = None  # the user whose socket that is
         self._asked = False  # a client waits for what it asked for, so what serves until then is not enough
-        self._busy_since = {}  # {run: since when it is waited for its connections}
-        self._quiet_since = {}
+        self._busy_since: dict[str, float] = {}  # {run: since when it is waited for its connections}
+        self._quiet_since: dict[str, float] = {}
 
-    def begin(self, again):
-        """Look at the deployment anew. again: it was asked for just now."""
+    def begin(self, again: bool) -> None:
         self._judged = None
         self._asked = again
         self._held = None
@@ -56,71 +61,68 @@ class Follower(Watcher):
                     self._around.changed(run.name)
         self._wake.set()
 
-    def verdict(self):
+    def verdict(self) -> tuple[str, str]:
         """(state, message) as of now: that of the run that serves, or of the one that a client has asked for."""
         state, message = super().verdict()
         spec = self._around.store.get(self.name)
-        if state == STOPPING or self._judged is not spec:
+        if state == STOPPING or spec is None or self._judged is not spec:
             return state, message
         shown = self._shown(spec)
         if shown is None:
             return STARTING, message
         state, said = self._around.supervisor(shown.name).verdict()
-        if shown.name != self._serving_name(spec):
+        if shown is not self._serving(spec):
             return (STARTING if state == READY else state), message or said
         if self._port_problem is not None:
             return UNHEALTHY, self._port_problem
         return state, said or message
 
     @property
-    def flavors(self):
-        return self._of_shown("flavors", [])
+    def flavors(self) -> list[str]:
+        shown = self._shown_supervisor()
+        return shown.flavors if shown is not None else []
 
     @property
-    def restarts(self):
-        return self._of_shown("restarts", 0)
+    def restarts(self) -> int:
+        shown = self._shown_supervisor()
+        return shown.restarts if shown is not None else 0
 
     @property
-    def log(self):
-        return self._of_shown("log", [])
+    def log(self) -> list[str]:
+        shown = self._shown_supervisor()
+        return shown.log if shown is not None else []
 
     @property
-    def unit(self):
-        """The instance whose log is the deployment's."""
-        return self._of_shown("name", self.name)
+    def unit(self) -> str:
+        shown = self._shown_supervisor()
+        return shown.name if shown is not None else self.name
 
-    def next_try(self):
-        """When what has failed is tried again; None while nothing has."""
-        spec = self._around.store.get(self.name)
-        shown = self._shown(spec) if spec is not None else None
-        return self._around.supervisor(shown.name).next_try() if shown is not None else None
+    def next_try(self) -> str | None:
+        shown = self._shown_supervisor()
+        return shown.next_try() if shown is not None else None
 
-    def served(self, spec):
+    def served(self, spec: Spec) -> Spec:
         """The spec of what serves; what is wanted where nothing serves yet, or where a client waits for it."""
         return spec if self._asked else self._serving(spec) or spec
 
-    async def problem_with(self, spec, row):
-        """None when the run that serves scores a row, else a sentence."""
+    async def problem_with(self, spec: Spec, row: rules.Row) -> str | None:
         serving = self._serving(spec)
         if serving is None:
             return "No run of it serves."
         return await self._around.supervisor(serving.name).problem_with(serving, row)
 
-    def _of_shown(self, attribute, otherwise):
+    def _shown_supervisor(self) -> Watching | None:
         spec = self._around.store.get(self.name)
         shown = self._shown(spec) if spec is not None else None
-        return getattr(self._around.supervisor(shown.name), attribute) if shown is not None else otherwise
+        return self._around.supervisor(shown.name) if shown is not None else None
 
-    def _runs(self):
+    def _runs(self) -> list[Spec]:
         return self._around.store.slots(self.name)
 
-    def _serving_name(self, spec):
-        return rules.slot_name(self.name, spec.slot) if spec.slot is not None else None
+    def _serving(self, spec: Spec) -> Spec | None:
+        return self._around.store.get(rules.slot_name(self.name, spec.slot)) if spec.slot is not None else None
 
-    def _serving(self, spec):
-        return self._around.store.get(self._serving_name(spec)) if spec.slot is not None else None
-
-    def _shown(self, spec):
+    def _shown(self, spec: Spec) -> Spec | None:
         """The run of which the deployment's state speaks."""
         serving = self._serving(spec)
         if serving is not None and (serving.serves(spec) or not self._asked):
@@ -128,23 +130,23 @@ class Follower(Watcher):
         others = [run for run in self._runs() if run is not serving]
         return others[0] if others else serving
 
-    async def _step(self):
-        spec = self._around.store.get(self.name)
+    async def _step(self) -> float:
+        spec = self._around.store[self.name]
         if spec.desired == ABSENT:
             return await self._remove()
         if spec.follow and time.monotonic() >= self._look_at:
             await self._look(spec)
-            spec = self._around.store.get(self.name)
+            spec = self._around.store[self.name]
             if spec.desired == ABSENT:
                 return 0
         serving = self._serving(spec)
         if serving is not None:
-            await self._hold_port(spec)
+            await self._hold_port(spec, serving)
         if serving is not None and serving.desired == PRESENT and serving.serves(spec):
             return await self._settle(spec, serving)
         return await self._roll_out(spec, serving)
 
-    async def _look(self, spec):
+    async def _look(self, spec: Spec) -> None:
         """Look at the stage; what is in it is wanted from now on."""
         self._look_at = time.monotonic() + self._around.config.follow_interval
         try:
@@ -158,20 +160,20 @@ class Follower(Watcher):
         self._look_problem = ""
         if (found.uri, found.source) != (spec.resolved_uri, spec.source):
             LOG.info("%s: %s is %s now", self.name, spec.model_uri, found.uri)
-            await self._change(spec, resolved_uri=found.uri, source=found.source, updated_at=now())
+            await self._change(spec, spec._replace(resolved_uri=found.uri, source=found.source, updated_at=now()))
 
-    async def _change(self, spec, **changes):
+    async def _change(self, spec: Spec, changed: Spec) -> None:
         """Store what has changed of a deployment, unless it was asked for anew meanwhile."""
         async with self._around.changing:
             if self._around.store.get(self.name) is spec:
-                self._around.store.put(spec.but(**changes))
+                self._around.store.put(changed)
 
-    async def _settle(self, spec, serving):
+    async def _settle(self, spec: Spec, serving: Spec) -> float:
         """What is wanted serves: nothing else may be left."""
         self._asked = False
         if serving.probe != spec.probe:
             async with self._around.changing:
-                self._around.store.put(serving.but(probe=spec.probe))
+                self._around.store.put(serving._replace(probe=spec.probe))
                 self._around.changed(serving.name)
         left = [run for run in self._runs() if run.name != serving.name]
         for run in left:
@@ -183,7 +185,7 @@ class Follower(Watcher):
             return RETRY
         return POLL if left else pause
 
-    async def _roll_out(self, spec, serving):
+    async def _roll_out(self, spec: Spec, serving: Spec | None) -> float:
         """Bring a run that is as wanted into the free slot, and have it serve once it is ready."""
         run = self._candidate(spec, serving)
         if run is not None and run.desired == ABSENT:
@@ -207,15 +209,15 @@ class Follower(Watcher):
         LOG.info("%s: %s serves from now on", self.name, run.resolved_uri)
         self._busy_since.clear()
         self._quiet_since.clear()
-        await self._change(spec, slot=run.name[-1])
+        await self._change(spec, spec._replace(slot=run.name[-1]))
         return 0
 
-    def _candidate(self, spec, serving):
+    def _candidate(self, spec: Spec, serving: Spec | None) -> Spec | None:
         runs = [run for run in self._runs() if serving is None or run.name != serving.name]
         fitting = [run for run in runs if run.desired == PRESENT and run.serves(spec)]
-        return (fitting or runs or [None])[0]
+        return next(iter(fitting or runs), None)
 
-    async def _start(self, spec, serving, run):
+    async def _start(self, spec: Spec, serving: Spec | None, run: Spec | None) -> None:
         async with self._around.changing:
             if self._around.store.get(self.name) is not spec:
                 return
@@ -228,12 +230,12 @@ class Follower(Watcher):
             self._around.store.put(spec.in_slot(slot, port))
             self._around.changed(rules.slot_name(self.name, slot))
 
-    async def _retire(self, run):
+    async def _retire(self, run: Spec) -> None:
         """Have the run's own supervisor remove it."""
         async with self._around.changing:
             self._around.retire(run)
 
-    def _is_quiet(self, run):
+    def _is_quiet(self, run: Spec) -> bool:
         """Whether the run has had no connection for a while, or has been waited for as long as a request may take."""
         moment = time.monotonic()
         if moment > self._busy_since.setdefault(run.name, moment) + run.request_timeout:
@@ -243,7 +245,7 @@ class Follower(Watcher):
             return False
         return moment >= self._quiet_since.setdefault(run.name, moment) + QUIET
 
-    async def _hold_port(self, spec):
+    async def _hold_port(self, spec: Spec, serving: Spec) -> None:
         """See to it that systemd holds the port, and that the run behind it answers there."""
         address = self._around.config.model_address
         if self._held != (address, spec.port):
@@ -258,19 +260,19 @@ class Follower(Watcher):
         self._port_look_at = time.monotonic() + self._around.config.health_interval
         reached = settings.loopback_for(address)
         self._port_problem = ports.not_held_by(reached, spec.port, self._holder)
-        if self._port_problem is None and self._around.supervisor(self._serving_name(spec)).verdict()[0] == READY:
+        if self._port_problem is None and self._around.supervisor(serving.name).verdict()[0] == READY:
             self._port_problem = await self._around.health.problem(reached, spec.port, self._holder, row=None)
         if self._port_problem is not None:
             self._held = None
 
-    async def _who_holds(self, port):
+    async def _who_holds(self, port: int) -> str | None:
         try:
             await self._around.ports.check_free(port)
         except PortTaken as error:
             return str(error)
         return None
 
-    async def _remove(self):
+    async def _remove(self) -> float:
         """Let go of the port, then of the runs, then of the deployment."""
         await self._around.units.close_port(self.name)
         for run in self._runs():
@@ -282,7 +284,7 @@ class Follower(Watcher):
         self._around.store.delete(self.name)
         return 0
 
-    def _judge(self, spec, message):
+    def _judge(self, spec: Spec, message: str) -> None:
         self._judged, self._message = spec, message
         state = self.verdict()[0]
         if (state == READY) != (self._state == READY):

@@ -11,11 +11,17 @@ owner is looked at before and after each exchange, and nobody else is taken for 
 row. Of an answer no more is kept than its beginning, and a deadline bounds the whole exchange.
 """
 
+from __future__ import annotations
+
 import json
+import typing as t
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
 
 from . import http1, ports
+
+if t.TYPE_CHECKING:
+    from .rules import Row
 
 #: Bytes of an answer: predictions may be many, but only the beginning may hold a message for us.
 ANSWER_LIMIT = 16 * 1024 * 1024
@@ -25,16 +31,16 @@ KEPT_LIMIT = 64 * 1024
 class Health:
     """Probes models; timeout is in seconds, for one whole exchange."""
 
-    def __init__(self, timeout):
+    def __init__(self, timeout: float) -> None:
         self._timeout = timeout
         # Own instance: a slow model must not use up the connections to the registry.
         self._client = http1.client(ANSWER_LIMIT, max_clients=100)
 
-    async def answers(self, address, port, uid, timeout=None):
+    async def answers(self, address: str, port: int, uid: int | None, timeout: float | None = None) -> bool:
         """Whether the model that runs as the user uid accepts requests at all."""
         return await self._problem(address, port, uid, "/ping", timeout=timeout) is None
 
-    async def problem(self, address, port, uid, row):
+    async def problem(self, address: str, port: int, uid: int | None, row: Row | None) -> str | None:
         """None when the model answers, else a sentence. row is what to score, or None."""
         if row is None:
             return (
@@ -46,7 +52,10 @@ class Health:
             return "The row to score is nested too deeply."
         return await self._problem(address, port, uid, "/invocations", body, content_type)
 
-    async def _problem(self, address, port, uid, path, body=None, content_type=None, timeout=None):
+    async def _problem(
+        self, address: str, port: int, uid: int | None, path: str,
+        body: str | None = None, content_type: str = "", timeout: float | None = None,
+    ) -> str | None:
         stranger = ports.not_held_by(address, port, uid)
         if stranger is not None:
             return stranger
@@ -73,19 +82,19 @@ class Health:
         return None
 
 
-def request_for(row):
+def request_for(row: Row) -> tuple[str, str]:
     """The body and content type by which MLflow 1.x scores a probe row or a saved input example."""
-    if isinstance(row, dict) and "records" in row:
+    if "records" in row:
         return json.dumps(row["records"]), "application/json; format=pandas-records"
-    if isinstance(row, dict) and "data" in row:
+    if "data" in row:
         return json.dumps(row), "application/json; format=pandas-split"
     return json.dumps(row), "application/json"
 
 
-def _reason(body):
+def _reason(body: bytearray) -> str:
     """MLflow's own message about a refused row, shortened to its first line."""
     try:
-        message = json.loads(body.decode())["message"]
+        message: str = json.loads(body.decode())["message"]
         return ": " + message.strip().splitlines()[0][:300].rstrip(".")
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
         return ""

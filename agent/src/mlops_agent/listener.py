@@ -3,14 +3,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The agent's HTTP server: strict about what it reads, and never out of connections."""
 
+from __future__ import annotations
+
 import asyncio
 import ipaddress
 import json
 import logging
+import typing as t
 
 from tornado.http1connection import HTTP1ServerConnection, _QuietException
 from tornado.httpserver import HTTPServer, _HTTPRequestContext
-from tornado.iostream import StreamClosedError
+from tornado.httputil import HTTPServerConnectionDelegate, HTTPServerRequest
+from tornado.iostream import IOStream, StreamClosedError
 
 from .http1 import Connection, Malformed
 
@@ -30,11 +34,12 @@ class Listener(HTTPServer):
     client with the token is never cut off, and whoever only keeps connections open keeps nobody out.
     """
 
-    def handle_stream(self, stream, address):
+    def handle_stream(self, stream: IOStream, address: tuple[t.Any, ...]) -> None:
         context = _Context(stream, address, self.protocol, self.trusted_downstream)
         connection = _ServerConnection(stream, self.conn_params, context)
-        group = [other for other in self._connections if other.context.group == context.group]
-        for crowd, most in ((group, MOST_PER_ADDRESS), (self._connections, MOST_CONNECTIONS)):
+        others = [other for other in self._connections if isinstance(other, _ServerConnection)]
+        group = [other for other in others if other.context.group == context.group]
+        for crowd, most in ((group, MOST_PER_ADDRESS), (others, MOST_CONNECTIONS)):
             if len(crowd) >= most and not _make_room(crowd):
                 stream.close()
                 return
@@ -42,7 +47,13 @@ class Listener(HTTPServer):
         connection.start_serving(self)
 
 
-def _make_room(crowd):
+def mark_busy(request: HTTPServerRequest) -> None:
+    """Note that a request has shown the token: until it is answered, its connection does not idle."""
+    # tornado knows no more of a connection than any server's has; this one was made by _ServerConnection.
+    t.cast("_Context", t.cast(Connection, request.connection).context).busy = True
+
+
+def _make_room(crowd: list[_ServerConnection]) -> bool:
     """Close the connection that idles longest; returns whether there was one."""
     idle = [connection for connection in crowd if not connection.context.busy and not connection.stream.closed()]
     if not idle:
@@ -55,17 +66,19 @@ class _Context(_HTTPRequestContext):
     """What is known of a connection: busy is set by the handler that has seen the token; since, in seconds of
     the event loop's clock, is when the wait for the request began."""
 
-    def __init__(self, stream, address, *more):
-        super().__init__(stream, address, *more)
+    def __init__(
+        self, stream: IOStream, address: tuple[t.Any, ...], protocol: str | None, trusted_downstream: list[str] | None
+    ) -> None:
+        super().__init__(stream, address, protocol, trusted_downstream)
         self.group = address_group(self.remote_ip)
         self.rest()
 
-    def rest(self):
+    def rest(self) -> None:
         self.busy = False
         self.since = asyncio.get_event_loop().time()
 
 
-def address_group(address):
+def address_group(address: str) -> str:
     """What counts as one address: every process here has all of 127/8, and most IPv6 hosts have a /64."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
     parsed = getattr(parsed, "ipv4_mapped", None) or parsed
@@ -79,7 +92,9 @@ def address_group(address):
 class _ServerConnection(HTTP1ServerConnection):
     """The requests of one client, one after the other."""
 
-    async def _server_request_loop(self, delegate):
+    context: _Context
+
+    async def _server_request_loop(self, delegate: HTTPServerConnectionDelegate) -> None:
         try:
             while await self._exchange(delegate):
                 self.context.rest()
@@ -92,7 +107,7 @@ class _ServerConnection(HTTP1ServerConnection):
             self.stream.close()
             delegate.on_close(self)
 
-    async def _exchange(self, delegate):
+    async def _exchange(self, delegate: HTTPServerConnectionDelegate) -> bool:
         """Read a request and see it answered. Returns whether another may follow."""
         connection = Connection(self.stream, False, self.params, self.context)
         try:
@@ -105,7 +120,7 @@ class _ServerConnection(HTTP1ServerConnection):
             await self._refuse(connection, error)
         return False
 
-    async def _refuse(self, connection, reason):
+    async def _refuse(self, connection: Connection, reason: Malformed) -> None:
         LOG.info("A request from %s is malformed: %s", self.context, reason)
         if connection.answer_begun or self.stream.closed():
             return

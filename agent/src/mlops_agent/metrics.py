@@ -3,14 +3,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The agent's figures for Prometheus, worked out when they are asked for."""
 
+from __future__ import annotations
+
 import resource
 import time
+import typing as t
 from collections import Counter
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from . import __version__, watcher
+
+if t.TYPE_CHECKING:
+    from .web import Description
+
+#: One of the kinds of families that have labels.
+Family = t.TypeVar("Family", CounterMetricFamily, GaugeMetricFamily)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -18,28 +28,28 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH", "OPTIONS")
 
 
-class Figures:
+class Figures(Collector):
     """A collector of prometheus_client. deployments: a function that gives those of the agent as it describes them."""
 
-    def __init__(self, deployments):
+    def __init__(self, deployments: t.Callable[[], t.Sequence[Description]]) -> None:
         self._deployments = deployments
         self._started = time.time()
-        self._requests = Counter()
+        self._requests: Counter[tuple[str, str]] = Counter()
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
-    def count(self, method, status):
+    def count(self, method: str, status: int) -> None:
         """Note an answered request."""
         self._requests[method if method in METHODS else "other", str(status)] += 1
 
-    def text(self):
+    def text(self) -> bytes:
         """All figures in Prometheus' text format, as bytes."""
         return generate_latest(self._registry)
 
-    def describe(self):
+    def describe(self) -> list[Metric]:
         return []
 
-    def collect(self):
+    def collect(self) -> t.Iterator[Metric]:
         """The metric families, as prometheus_client asks for them."""
         deployments = self._deployments()
         states = Counter(deployment["state"] for deployment in deployments)
@@ -63,13 +73,15 @@ class Figures:
             [([one["name"]], one["restarts"]) for one in deployments])
 
 
-def _family(kind, name, text, labels, samples):
+def _family(
+    kind: type[Family], name: str, text: str, labels: list[str], samples: t.Iterable[tuple[t.Sequence[str], float]]
+) -> Family:
     family = kind(name, text, labels=labels)
     for values, figure in samples:
         family.add_metric(values, figure)
     return family
 
 
-def _resident_bytes():
+def _resident_bytes() -> int:
     with open("/proc/self/statm", encoding="ascii") as stream:
         return int(stream.read().split()[1]) * resource.getpagesize()

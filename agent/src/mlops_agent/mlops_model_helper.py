@@ -23,6 +23,8 @@ peer's user is asked of the kernel, names and numbers are checked here again, an
 run from argument lists, without a shell. It imports the standard library only.
 """
 
+from __future__ import annotations
+
 import contextlib
 import fcntl
 import hashlib
@@ -36,6 +38,14 @@ import subprocess
 import sys
 import threading
 import time
+import typing as t
+
+if t.TYPE_CHECKING:
+    #: A request, of which only the action is known to be right, and what an action answers: objects of JSON.
+    Request = t.Dict[str, object]
+    Answer = t.Dict[str, object]
+    #: What systemd says of a unit, by the names on the right side of PROPERTIES.
+    State = t.Dict[str, t.Union[str, int, None]]
 
 AGENT_USER = "mlops-agent"
 UNIT_DIRECTORY = "/etc/systemd/system"
@@ -95,28 +105,28 @@ class Refused(Exception):
     """The request cannot be done. The text is a sentence for the agent."""
 
 
-def name_of(request):
+def name_of(request: Request) -> str:
     return checked_name(request.get("name"))
 
 
-def checked_name(name, shape=INSTANCE):
+def checked_name(name: object, shape: t.Pattern[str] = INSTANCE) -> str:
     if not isinstance(name, str) or not shape.fullmatch(name):
         raise Refused("The helper does not accept the name {}.".format(ascii(name)[:100]))
     return name
 
 
-def number_of(request, key, least, most):
+def number_of(request: Request, key: str, least: int, most: int) -> int:
     value = request.get(key)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise Refused("The helper does not accept {} as {}.".format(ascii(value)[:100], key))
     return value
 
 
-def unit_of(name):
+def unit_of(name: str) -> str:
     return "mlops-model@{}.service".format(name)
 
 
-def user_of(name):
+def user_of(name: str) -> str:
     """The user that systemd makes for a unit while it runs; without a name of ours all models would be one user."""
     user = "mlops-model-" + name
     if len(user) <= USER_LIMIT and "." not in user:
@@ -128,7 +138,7 @@ def user_of(name):
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "SYSTEMD_COLORS": "0"}
 
 
-def run(*argv):
+def run(*argv: str) -> str:
     """Run a command from its argument list; returns its output, or raises Refused with its error."""
     try:
         done = subprocess.run(
@@ -146,7 +156,7 @@ def run(*argv):
     return done.stdout.decode("utf-8", "replace")
 
 
-def run_until(limit, seconds, *argv):
+def run_until(limit: int, seconds: float, *argv: str) -> bytes:
     """Run a command whose output has no bound; returns its first bytes. Raises Refused when it cannot be run."""
     try:
         process = subprocess.Popen(
@@ -154,32 +164,33 @@ def run_until(limit, seconds, *argv):
         )
     except OSError as error:
         raise Refused("{} cannot be run: {}.".format(argv[0], error.strerror))
+    output = t.cast("t.IO[bytes]", process.stdout)  # which it has, as a pipe was asked for
     alarm = threading.Timer(seconds, process.kill)
     alarm.start()
     try:
-        return process.stdout.read(limit)
+        return output.read(limit)
     finally:
         alarm.cancel()
         process.kill()
-        process.stdout.close()
+        output.close()
         process.wait()
 
 
 @contextlib.contextmanager
-def alone_with(name):
+def alone_with(name: str) -> t.Iterator[None]:
     """Wait for a helper that works on the same unit, perhaps for an agent that has died since."""
     with open(os.path.join(LOCK_DIRECTORY, name + ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def apply(request):
+def apply(request: Request) -> Answer:
     name, memory = name_of(request), number_of(request, "memory_mb", 128, 1048576)
     with alone_with(name), Units.changing():
         return applied(name, memory)
 
 
-def applied(name, memory):
+def applied(name: str, memory: int) -> Answer:
     directory = os.path.join(UNIT_DIRECTORY, unit_of(name) + ".d")
     path = os.path.join(directory, DROP_IN)
     # The launcher tells the agent which limit its unit was started with: proof of the reload.
@@ -196,7 +207,7 @@ def applied(name, memory):
     return {}
 
 
-def knows(name, memory):
+def knows(name: str, memory: int) -> bool:
     """Whether systemd has read the unit as it is on disk.
 
     A reload takes a good part of a model's start, and current systemd finds the drop-in of a unit
@@ -208,20 +219,20 @@ def knows(name, memory):
     }
 
 
-def stop(request):
+def stop(request: Request) -> Answer:
     name = name_of(request)
     with alone_with(name), Units.changing():
         run("systemctl", "stop", unit_of(name))
     return {}
 
 
-def remove(request):
+def remove(request: Request) -> Answer:
     name = name_of(request)
     with alone_with(name), Units.changing():
         return removed(name)
 
 
-def removed(name):
+def removed(name: str) -> Answer:
     run("systemctl", "stop", unit_of(name))
     run("systemctl", "disable", "--no-reload", "--quiet", unit_of(name))
     for directory in (
@@ -238,14 +249,14 @@ def removed(name):
     return {}
 
 
-def open_port(request):
+def open_port(request: Request) -> Answer:
     name, port = checked_name(request.get("name"), NAME), number_of(request, "port", 1024, 65535)
     address = address_of(request)
     with alone_with(name + ".port"):
         return opened(name, "{}:{}".format("[{}]".format(address) if address.version == 6 else address, port))
 
 
-def opened(name, listen):
+def opened(name: str, listen: str) -> Answer:
     unit, service = port_units(name)
     directory = os.path.join(UNIT_DIRECTORY, unit + ".d")
     path = os.path.join(directory, PORT_DROP_IN)
@@ -266,23 +277,23 @@ def opened(name, listen):
     return {"uid": SYSTEMD_USER}
 
 
-def stop_port(unit, service):
+def stop_port(unit: str, service: str) -> None:
     # systemd does not stop a socket whose drop-in is not there; nothing is open then.
     if run("systemctl", "show", "--property=LoadState", unit).strip() == "LoadState=loaded":
         run("systemctl", "stop", unit, service)
 
 
-def is_active(unit):
+def is_active(unit: str) -> bool:
     return run("systemctl", "show", "--property=ActiveState", unit).strip() == "ActiveState=active"
 
 
-def close_port(request):
+def close_port(request: Request) -> Answer:
     name = checked_name(request.get("name"), NAME)
     with alone_with(name + ".port"):
         return closed(name)
 
 
-def closed(name):
+def closed(name: str) -> Answer:
     unit, service = port_units(name)
     directory = os.path.join(UNIT_DIRECTORY, unit + ".d")
     if not os.path.lexists(directory):
@@ -295,12 +306,12 @@ def closed(name):
     return {}
 
 
-def port_units(name):
+def port_units(name: str) -> tuple[str, str]:
     """The socket that holds the port of a deployment, and the service that hands on what comes in."""
     return "mlops-port@{}.socket".format(name), "mlops-port@{}.service".format(name)
 
 
-def address_of(request):
+def address_of(request: Request) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     value = request.get("address")
     try:
         if not isinstance(value, str) or "%" in value:
@@ -310,7 +321,7 @@ def address_of(request):
         raise Refused("The helper does not accept {} as address.".format(ascii(value)[:100]))
 
 
-def forget_failure(name):
+def forget_failure(name: str) -> None:
     try:
         run("systemctl", "reset-failed", unit_of(name))
     except Refused:
@@ -322,11 +333,12 @@ class Units:
 
     _lock = threading.Lock()
     _change = object()  # another one whenever a unit may have changed
-    _known = (None, 0.0, {})  # the change after which, and the time at which it was asked, and the states
+    # The change after which, and the time at which it was asked, and the states.
+    _known: tuple[object, float, dict[str, State]] = (None, 0.0, {})
 
     @classmethod
     @contextlib.contextmanager
-    def changing(cls):
+    def changing(cls) -> t.Iterator[None]:
         """While a unit is changed, and from then on, nothing counts that was known before."""
         cls._change = object()
         try:
@@ -335,7 +347,7 @@ class Units:
             cls._change = object()
 
     @classmethod
-    def states(cls):
+    def states(cls) -> dict[str, State]:
         """{name: properties} of the units that systemd has loaded."""
         with cls._lock:
             change, at, states = cls._known
@@ -346,23 +358,25 @@ class Units:
             return states
 
 
-def asked_states():
+def asked_states() -> dict[str, State]:
     output = run("systemctl", "show", "--property=" + ",".join(PROPERTIES), unit_of("*"))
     states = {}
     for block in output.strip().split("\n\n"):
         fields = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-        state = {PROPERTIES[key]: value for key, value in fields.items() if key in PROPERTIES}
-        if "id" not in state:
+        said = {PROPERTIES[key]: value for key, value in fields.items() if key in PROPERTIES}
+        if "id" not in said:
             continue
+        name = said.pop("id")[len("mlops-model@"):-len(".service")]
+        state: State = dict(said)
         for key in ("restarts", "started", "exit_status"):
-            state[key] = int(state.get(key) or 0)
+            state[key] = int(said.get(key) or 0)
         # "[not set]" of a unit that does not run.
-        state["uid"] = int(state["uid"]) if state.get("uid", "").isdigit() else None
-        states[state.pop("id")[len("mlops-model@"):-len(".service")]] = state
+        state["uid"] = int(said["uid"]) if said.get("uid", "").isdigit() else None
+        states[name] = state
     return states
 
 
-def status(request):
+def status(request: Request) -> Answer:
     names = request.get("names")
     if not isinstance(names, list) or not 0 < len(names) <= NAMES_LIMIT:
         raise Refused("The helper needs a list of 1 to {} names.".format(NAMES_LIMIT))
@@ -370,7 +384,7 @@ def status(request):
     return {"states": {name: state for name, state in Units.states().items() if name in wanted}}
 
 
-def logs(request):
+def logs(request: Request) -> Answer:
     name, lines = name_of(request), number_of(request, "lines", 1, LINES_LIMIT)
     # What the unit's processes wrote; --unit would mix in what systemd has to say of it. As JSON, one
     # entry is one line, and one of more than 4096 bytes is null instead of whatever its size is.
@@ -382,9 +396,10 @@ def logs(request):
     return {"lines": last_lines(output.decode("utf-8", "replace").splitlines(), lines)}
 
 
-def last_lines(entries, lines):
+def last_lines(entries: t.Iterable[str], lines: int) -> list[str]:
     """The last lines of journal entries, the newest of which comes first; the newest line comes last."""
-    found, left = [], LOG_LIMIT
+    found: list[str] = []
+    left = LOG_LIMIT
     for entry in entries:
         for line in reversed(message_of(entry).splitlines() or [""]):
             line = printable(line[:LINE_LIMIT])
@@ -395,7 +410,7 @@ def last_lines(entries, lines):
     return found[::-1]
 
 
-def message_of(entry):
+def message_of(entry: str) -> str:
     """The text of an entry in journalctl's JSON format; bytes that are not all printable are a list there."""
     try:
         message = json.loads(entry).get("MESSAGE", "")
@@ -406,11 +421,11 @@ def message_of(entry):
     return message if isinstance(message, str) else "(an entry that is too long to be shown)"
 
 
-def printable(line):
+def printable(line: str) -> str:
     return "".join(character if character.isprintable() or character == "\t" else "?" for character in line)
 
 
-def port_owner(request):
+def port_owner(request: Request) -> Answer:
     """Name who listens on a TCP port; owner is null when nobody does.
 
     Format of /proc/net/tcp: proc(5); state 0A is LISTEN. Where the kernel does not let us look
@@ -425,7 +440,7 @@ def port_owner(request):
     return {"owner": None}
 
 
-def process_with_socket(inode):
+def process_with_socket(inode: str) -> dict[str, str | int | None]:
     wanted = "socket:[{}]".format(inode)
     for pid in filter(str.isdigit, os.listdir("/proc")):
         descriptors = "/proc/{}/fd".format(pid)
@@ -443,14 +458,14 @@ def process_with_socket(inode):
     return {"pid": None, "process": None, "unit": None}
 
 
-def user_name(uid):
+def user_name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return str(uid)
 
 
-def read(path):
+def read(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8", errors="replace") as stream:
             return stream.read()
@@ -458,7 +473,7 @@ def read(path):
         return None
 
 
-def write(path, content):
+def write(path: str, content: str) -> None:
     """Replace a file in one step; systemd reads only names that end in .conf."""
     temporary = path + ".tmp"
     with open(temporary, "w", encoding="utf-8") as stream:
@@ -474,13 +489,13 @@ def write(path, content):
         os.close(directory)
 
 
-ACTIONS = {
+ACTIONS: dict[str, t.Callable[[Request], Answer]] = {
     "apply": apply, "stop": stop, "remove": remove, "status": status, "logs": logs, "port_owner": port_owner,
     "open_port": open_port, "close_port": close_port,
 }
 
 
-def check_peer(connection):
+def check_peer(connection: socket.socket) -> None:
     """Refuse a peer that is neither the agent nor root, whatever the socket's mode lets through."""
     # struct ucred of unix(7): pid, uid and gid as 32-bit numbers.
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
@@ -489,7 +504,7 @@ def check_peer(connection):
         raise Refused("The user {} may not talk to this helper.".format(user_name(uid)))
 
 
-def answer(line):
+def answer(line: bytes) -> Answer:
     """The answer to one request line; every refusal is part of it."""
     if len(line) > REQUEST_LIMIT or not line.endswith(b"\n"):
         raise Refused("The request is not one line of at most {} bytes.".format(REQUEST_LIMIT))
@@ -502,7 +517,7 @@ def answer(line):
     return ACTIONS[request["action"]](request)
 
 
-def serve(connection):
+def serve(connection: socket.socket) -> None:
     """Answer the one request of a connection."""
     try:
         reply = dict(answer(request_of(connection)), ok=True)
@@ -519,7 +534,7 @@ def serve(connection):
         connection.close()
 
 
-def request_of(connection):
+def request_of(connection: socket.socket) -> bytes:
     """The line that a peer who may ask sends. Raises Refused or OSError."""
     check_peer(connection)
     deadline, line = time.monotonic() + REQUEST_SECONDS, b""
@@ -532,11 +547,11 @@ def request_of(connection):
     return line
 
 
-def serve_all(listener):
+def serve_all(listener: socket.socket) -> None:
     """Serve connections, a few at a time, until nobody has asked for a while."""
     free = threading.BoundedSemaphore(WORKERS)
 
-    def work(connection):
+    def work(connection: socket.socket) -> None:
         try:
             serve(connection)
         finally:

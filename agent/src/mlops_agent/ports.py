@@ -3,12 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which port a model gets: chosen once from the configured range, then kept; and whose it is."""
 
+from __future__ import annotations
+
 import errno
 import ipaddress
 import os
 import pwd
 import socket
 import sys
+import typing as t
+
+if t.TYPE_CHECKING:
+    from .units import Units
+
+    Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
 class PortTaken(Exception):
@@ -21,14 +29,16 @@ class Ports:
     reserved: {port: who has it}; units: the root helper's client, which can name a process.
     """
 
-    def __init__(self, address, first, last, reserved, units):
+    def __init__(self, address: str, first: int, last: int, reserved: t.Mapping[int, str], units: Units) -> None:
         self._address = address
         self._first = first
         self._last = last
         self._reserved = reserved
         self._units = units
 
-    async def choose(self, wanted, taken, own=None, address=None):
+    async def choose(
+        self, wanted: int | None, taken: t.Mapping[int, str], own: int | None = None, address: str | None = None
+    ) -> int:
         """Return the wanted port, or a free one when wanted is None.
 
         taken: {port: name of another deployment}; own is the port that this deployment has now,
@@ -45,21 +55,21 @@ class Ports:
             "No port is free from {} to {}: undeploy a model or widen the range.".format(self._first, self._last)
         )
 
-    async def _check(self, port, taken):
+    async def _check(self, port: int, taken: t.Mapping[int, str]) -> None:
         if port in self._reserved:
             raise PortTaken("The port {} belongs to {}.".format(port, self._reserved[port]))
         if port in taken:
             raise PortTaken("The port {} belongs to the deployment {}.".format(port, taken[port]))
         await self.check_free(port)
 
-    async def check_free(self, port, address=None):
+    async def check_free(self, port: int, address: str | None = None) -> None:
         """Raise PortTaken, which names the process, when something listens on the port."""
         if not is_free(address or self._address, port):
             owner = await self._units.port_owner(port)
             raise PortTaken("The port {} is held by {}.".format(port, owner or "another process"))
 
 
-def is_free(address, port):
+def is_free(address: str, port: int) -> bool:
     """Whether a server could listen on this port now."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -75,7 +85,7 @@ def is_free(address, port):
     return True
 
 
-def not_held_by(address, port, uid):
+def not_held_by(address: str, port: int, uid: int | None) -> str | None:
     """None when the user uid, and nobody else, gets what is sent to address and port; else a sentence.
 
     Each model runs as a user of its own, so its user is as good as its process, and unlike that it
@@ -86,7 +96,7 @@ def not_held_by(address, port, uid):
     )
 
 
-def stranger_on(address, port, uid):
+def stranger_on(address: str, port: int, uid: int | None) -> str | None:
     """A sentence when another user than uid gets what is sent to address and port, else None."""
     strangers = sorted(listening_users(address, port) - {uid})
     if not strangers:
@@ -94,7 +104,7 @@ def stranger_on(address, port, uid):
     return "The port {} is held by a process of the user {}, not by the model.".format(port, _user_name(strangers[0]))
 
 
-def connections(address, port):
+def connections(address: str, port: int) -> int:
     """How many connections a server at address and port has, the ones included that it has not accepted yet.
 
     States of /proc/net/tcp, from the kernel's tcp_states.h: 01 established, 03 being opened, 08 closed by the other side alone.
@@ -104,14 +114,15 @@ def connections(address, port):
         return sum(1 for fields in map(str.split, stream) if fields[1] == packed and fields[3] in ("01", "03", "08"))
 
 
-def listening_users(address, port):
+def listening_users(address: str, port: int) -> set[int]:
     """The ids of the users whose sockets may get a connection to address and port.
 
     As the kernel does, a socket that is bound to the very address comes before one that is bound to
     all addresses. Format of /proc/net/tcp: proc(5).
     """
     wanted = ipaddress.ip_address(address)
-    exact, everywhere = set(), set()
+    exact: set[int] = set()
+    everywhere: set[int] = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for bound, bound_port, uid in _listeners(table):
             if bound_port != port:
@@ -123,7 +134,7 @@ def listening_users(address, port):
     return exact or everywhere
 
 
-def _listeners(table):
+def _listeners(table: str) -> t.Iterator[tuple[Address, int, int]]:
     """(address, port, user id) of each socket that listens."""
     if not os.path.exists(table):
         return  # a kernel without IPv6
@@ -137,18 +148,18 @@ def _listeners(table):
             yield _address(packed), int(number, 16), int(fields[7])
 
 
-def _address(packed):
+def _address(packed: str) -> Address:
     """An address as the kernel prints it: 32-bit words in network order, read as numbers of this machine."""
     words = [int(packed[at:at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(packed), 8)]
     address = ipaddress.ip_address(b"".join(words))
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _packed(address):
+def _packed(address: str) -> str:
     return "{:08X}".format(int.from_bytes(ipaddress.IPv4Address(address).packed, sys.byteorder))
 
 
-def _user_name(uid):
+def _user_name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -7,10 +7,16 @@ Nothing that comes from outside reaches a path, a command or a unit before it pa
 The agent applies these rules to requests; the launcher applies them again to what it reads.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import re
-from collections import namedtuple
+import typing as t
+
+if t.TYPE_CHECKING:
+    #: What a model is asked to score: an object of JSON.
+    Row = t.Dict[str, object]
 
 #: Stages of MLflow's model registry.
 STAGES = ("None", "Staging", "Production", "Archived")
@@ -33,16 +39,24 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PATH = re.compile(r"[A-Za-z0-9._@+=,:-]+(?:/[A-Za-z0-9._@+=,:-]+)*")
 _URI_CHARACTERS = re.compile(r"[A-Za-z0-9._@+=,:/-]*")
 
-#: kind is "models", "runs", "s3", "mlflow-artifacts" or "path"; name and version belong to
-#: "models" (version is a number or a stage), run_id to "runs", path to the others.
-ModelUri = namedtuple("ModelUri", "kind text name version run_id path")
+
+class ModelUri(t.NamedTuple):
+    """A model URI, taken apart. name and version belong to "models" (version is a number or a stage), run_id to "runs",
+    path to all others; what does not belong to the kind is empty."""
+
+    kind: t.Literal["models", "runs", "s3", "mlflow-artifacts", "path"]
+    text: str
+    name: str = ""
+    version: str = ""
+    run_id: str = ""
+    path: str = ""
 
 
 class Invalid(ValueError):
     """A value breaks a rule. The text is a sentence for the caller."""
 
 
-def deployment_name(value):
+def deployment_name(value: object) -> str:
     """Return value when it may name a deployment, and so a systemd instance and a directory."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise Invalid(
@@ -52,29 +66,31 @@ def deployment_name(value):
     return value
 
 
-def is_deployment_name(text):
+def is_deployment_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
-def instance_name(value):
+def instance_name(value: object) -> str:
     """Return value when it may name a unit: a deployment's name, or NAME.a and NAME.b, which nobody can ask for."""
-    name, dot, slot = value.partition(".") if isinstance(value, str) else (value, "", "")
+    if not isinstance(value, str):
+        return deployment_name(value)
+    name, dot, slot = value.partition(".")
     deployment_name(name)
     if dot and slot not in SLOTS:
         raise Invalid("The unit name {} is not usable.".format(shown(value)))
     return value
 
 
-def deployment_of(instance):
+def deployment_of(instance: str) -> str:
     """The deployment to which a unit belongs, by the name of its instance."""
     return instance.partition(".")[0]
 
 
-def slot_name(name, slot):
+def slot_name(name: str, slot: str) -> str:
     return "{}.{}".format(name, slot)
 
 
-def registered_model_name(value):
+def registered_model_name(value: object) -> str:
     """Return value when it may name a model in the registry."""
     if not isinstance(value, str) or not _REGISTERED_MODEL.fullmatch(value) or ".." in value:
         raise Invalid(
@@ -84,7 +100,7 @@ def registered_model_name(value):
     return value
 
 
-def model_version(value):
+def model_version(value: object) -> str:
     """Return value as the text of a positive version number."""
     text = str(value)
     if isinstance(value, bool) or not _VERSION.fullmatch(text):
@@ -92,7 +108,7 @@ def model_version(value):
     return text
 
 
-def stage(value):
+def stage(value: object) -> str:
     """Return the registry's own spelling of a stage, whatever case it was given in."""
     for known in STAGES:
         if isinstance(value, str) and value.lower() == known.lower():
@@ -100,7 +116,7 @@ def stage(value):
     raise Invalid("The stage {} is unknown: take one of {}.".format(shown(value), ", ".join(STAGES)))
 
 
-def model_uri(value, roots=()):
+def model_uri(value: object, roots: t.Sequence[str] = ()) -> ModelUri:
     """Take a model URI apart.
 
     roots are the directories below which an absolute path may lie. Links are followed first,
@@ -123,17 +139,17 @@ def model_uri(value, roots=()):
         run_id, dummy, path = value[len("runs:/"):].partition("/")
         if not _RUN_ID.fullmatch(run_id) or not _PATH.fullmatch(path):
             raise Invalid("The model URI {} is not of the form runs:/RUN_ID/PATH.".format(shown(value)))
-        return ModelUri("runs", value, None, None, run_id, path)
+        return ModelUri("runs", value, run_id=run_id, path=path)
     if value.startswith("s3://"):
         bucket, dummy, path = value[len("s3://"):].partition("/")
         if not _BUCKET.fullmatch(bucket) or not _PATH.fullmatch(path.rstrip("/")):
             raise Invalid("The model URI {} is not of the form s3://BUCKET/PATH.".format(shown(value)))
-        return ModelUri("s3", value, None, None, None, path)
+        return ModelUri("s3", value, path=path)
     if value.startswith("mlflow-artifacts:/"):
         path = value[len("mlflow-artifacts:/"):]
         if not _PATH.fullmatch(path.rstrip("/")):
             raise Invalid("The model URI {} is not of the form mlflow-artifacts:/PATH.".format(shown(value)))
-        return ModelUri("mlflow-artifacts", value, None, None, None, path)
+        return ModelUri("mlflow-artifacts", value, path=path)
     if value.startswith("/"):
         return _path_uri(value, roots)
     raise Invalid(
@@ -142,7 +158,7 @@ def model_uri(value, roots=()):
     )
 
 
-def _models_uri(value):
+def _models_uri(value: str) -> ModelUri:
     name, dummy, which = value[len("models:/"):].partition("/")
     try:
         registered_model_name(name)
@@ -151,16 +167,16 @@ def _models_uri(value):
         raise Invalid(
             "The model URI {} is not of the form models:/NAME/VERSION or models:/NAME/STAGE.".format(shown(value))
         )
-    return ModelUri("models", value, name, which, None, None)
+    return ModelUri("models", value, name, which)
 
 
-def _path_uri(value, roots):
+def _path_uri(value: str, roots: t.Sequence[str]) -> ModelUri:
     if not _PATH.fullmatch(value.strip("/")):
         raise Invalid("The model path {} is not a plain absolute path.".format(shown(value)))
     real = os.path.realpath(value)
     for root in roots:
         if real.startswith(os.path.realpath(root).rstrip("/") + "/"):
-            return ModelUri("path", value, None, None, None, real)
+            return ModelUri("path", value, path=real)
     raise Invalid(
         "The model path {} does not lie below a directory that this agent may serve from ({}).".format(
             shown(value), ", ".join(roots) or "none is configured"
@@ -168,19 +184,19 @@ def _path_uri(value, roots):
     )
 
 
-def follows(uri, value):
+def follows(uri: ModelUri, value: bool) -> None:
     """Raise Invalid when a deployment of this ModelUri is to follow, but there is no stage that it could follow."""
     if value and (uri.kind != "models" or uri.version not in STAGES):
         raise Invalid("{} names no stage to follow: give models:/NAME/STAGE, or follow: false.".format(uri.text))
 
 
-def boolean(value):
+def boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise Invalid("The field follow is {}: take true or false.".format(shown(value)))
     return value
 
 
-def whole_number(value, what, least, most):
+def whole_number(value: object, what: str, least: int, most: int) -> int:
     """Return value when it is an int (not a bool, not a text) from least to most."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise Invalid(
@@ -189,23 +205,23 @@ def whole_number(value, what, least, most):
     return value
 
 
-def port(value, first=1024, last=65535):
+def port(value: object, first: int = 1024, last: int = 65535) -> int:
     return whole_number(value, "port", first, last)
 
 
-def workers(value):
+def workers(value: object) -> int:
     return whole_number(value, "number of workers", 1, 64)
 
 
-def memory_mb(value):
+def memory_mb(value: object) -> int:
     return whole_number(value, "memory limit in MB", 128, 1048576)
 
 
-def startup_timeout(value):
+def startup_timeout(value: object) -> int:
     return whole_number(value, "start-up timeout in seconds", 5, 3600)
 
 
-def probe(value):
+def probe(value: object) -> Row | None:
     """Return a probe row, which is the JSON that is sent to the model to see whether it answers.
 
     One of {"columns": [...], "data": [[...]]}, {"records": [{...}]}, {"inputs": ...} and
@@ -231,7 +247,7 @@ def probe(value):
     return value
 
 
-def _depth_exceeds(value, most):
+def _depth_exceeds(value: object, most: int) -> bool:
     """Whether lists and objects are nested deeper; goes level by level, since recursion is what it guards against."""
     level = [value]
     for dummy in range(most + 1):
@@ -244,7 +260,7 @@ def _depth_exceeds(value, most):
     return True
 
 
-def shown(value):
+def shown(value: object) -> str:
     """A short, harmless rendering of an outside value for an error sentence."""
     text = ascii(value)
     return text if len(text) <= 120 else text[:117] + "..."

@@ -11,6 +11,8 @@ Until then it works in the root directory, where no model can leave a module for
 leaves behind apart from downloaded versions is gone at the next start.
 """
 
+from __future__ import annotations
+
 import argparse
 import glob
 import json
@@ -19,11 +21,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import typing as t
 
 import yaml
 
 from . import config as settings
 from . import files, rules, store
+
+if t.TYPE_CHECKING:
+    from .spec import Spec
+
+    class Described(t.TypedDict):
+        """What is read of a model's file MLmodel; a flavor's own settings are nobody's business here."""
+
+        flavors: dict[str, object]
+        saved_input_example_info: t.NotRequired[object]
 
 #: sysexits.h; the unit does not try again after it.
 EX_CONFIG = 78
@@ -49,7 +61,7 @@ class CannotServe(Exception):
     """The model cannot be served, and trying again will not help. The text is a sentence."""
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(prog="serve_model", description="Serves one deployed model.")
     parser.add_argument("--config", required=True, help="JSON file with the agent's settings")
     parser.add_argument("name", help="name of the deployment, or of a run of one")
@@ -62,16 +74,16 @@ def main():
         fail("The model is not served: {}".format(error))
 
 
-def fail(sentence):
+def fail(sentence: str) -> t.NoReturn:
     print(sentence, file=sys.stderr, flush=True)
     sys.exit(EX_CONFIG)
 
 
-def serve(config, name):
+def serve(config: settings.Config, name: str) -> None:
     """Prepare the model of one deployment and serve it until it ends."""
     spec = store.read_spec(store.spec_path(settings.deployments_directory(config), name), config.model_roots)
     stack = os.path.realpath(config.stack)
-    note = {
+    note: dict[str, object] = {
         "digest": spec.digest(
             int(os.environ.get("MLOPS_MODEL_LIMIT_MB", "0")), config.model_address, settings.surroundings(config)
         ),
@@ -100,7 +112,7 @@ def serve(config, name):
     run_mlflow(mlflow_arguments(spec, config, model))
 
 
-def warn_of_open_addresses(denied, controllers="/sys/fs/cgroup/cgroup.controllers"):
+def warn_of_open_addresses(denied: str, controllers: str = "/sys/fs/cgroup/cgroup.controllers") -> None:
     """Say when the addresses that the unit denies are open all the same, which systemd says once and to nobody."""
     if denied and not os.path.exists(controllers):
         print("This host has no cgroup version 2, so the model can talk to {} although it should not.".format(denied), flush=True)
@@ -110,7 +122,7 @@ def warn_of_open_addresses(denied, controllers="/sys/fs/cgroup/cgroup.controller
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-def without_proxy(given):
+def without_proxy(given: t.Mapping[str, str]) -> dict[str, str]:
     """The variables with which no proxy of an environment stands between the host and itself, for the tracking server may be here.
 
     Programs read one spelling or the other.
@@ -122,19 +134,21 @@ def without_proxy(given):
     return {"no_proxy": text, "NO_PROXY": text}
 
 
-def fresh_directory(path):
+def fresh_directory(path: str) -> str:
     """Make an empty directory in place of whatever is there."""
     remove_tree(path)
     os.mkdir(path, 0o700)
     return path
 
 
-def remove_tree(path):
+def remove_tree(path: str) -> None:
     """Remove what is there, however deep it is: shutil.rmtree gives up at a depth of about 1,000."""
     subprocess.run(["rm", "-rf", "--", path], stdin=subprocess.DEVNULL, check=False)
 
 
-def base_environment(given, config, stack, work):
+def base_environment(
+    given: t.Mapping[str, str], config: settings.Config, stack: str, work: str
+) -> dict[str, str]:
     """The environment of every model: what the unit gives that is not empty, and what MLflow and Spark need.
 
     A model may use Spark without saying so, so each gets what keeps Spark to itself: no web
@@ -162,17 +176,17 @@ def base_environment(given, config, stack, work):
     return environment
 
 
-def spark_arguments(jar=None):
+def spark_arguments(jar: str = "") -> str:
     options = ["--conf", "spark.ui.enabled=false"] + (["--driver-class-path", jar] if jar else [])
     return " ".join(options + ["pyspark-shell"])
 
 
-def cached_model(cache, key):
+def cached_model(cache: str, key: str) -> str | None:
     path = os.path.join(cache, key)
     return path if os.path.isfile(os.path.join(path, "MLmodel")) else None
 
 
-def fetch(config, spec, cache):
+def fetch(config: settings.Config, spec: Spec, cache: str) -> str:
     """Download the model; it appears in the cache at once and complete, or not at all."""
     for leftover in glob.glob(os.path.join(cache, PARTIAL_PREFIX + "*")):
         remove_tree(leftover)
@@ -202,7 +216,7 @@ def fetch(config, spec, cache):
     return model
 
 
-def read_mlmodel(model):
+def read_mlmodel(model: str) -> Described:
     path = os.path.join(model, "MLmodel")
     try:
         described = yaml.safe_load(files.read_regular(path, DESCRIPTION_LIMIT).decode("utf-8"))
@@ -210,16 +224,19 @@ def read_mlmodel(model):
         raise
     except (yaml.YAMLError, OSError, ValueError, RecursionError):
         described = None
-    if not isinstance(described, dict) or not isinstance(described.get("flavors"), dict):
+    flavors = described.get("flavors") if isinstance(described, dict) else None
+    if not isinstance(flavors, dict) or not all(isinstance(flavor, str) for flavor in flavors):
         raise CannotServe("{} does not describe a model.".format(path))
-    if "python_function" not in described["flavors"]:
+    if "python_function" not in flavors:
         raise CannotServe("The model has the flavors {}, but not python_function, which is needed to serve it.".format(
-            ", ".join(sorted(described["flavors"])) or "(none)"
+            ", ".join(sorted(flavors)) or "(none)"
         ))
-    return described
+    return t.cast("Described", described)
 
 
-def flavor_environment(described, model, config, stack):
+def flavor_environment(
+    described: Described, model: str, config: settings.Config, stack: str
+) -> dict[str, str]:
     """What the model's flavors need. Raises CannotServe when that is not on this host."""
     needs = set(described["flavors"]) | _requirements(model)
     spark = needs & {"spark", "pyspark"}
@@ -237,7 +254,7 @@ def flavor_environment(described, model, config, stack):
     return environment
 
 
-def _requirements(model):
+def _requirements(model: str) -> set[str]:
     """Distribution names in the model's requirements.txt: a pyfunc model may use Spark inside."""
     try:
         text = files.read_regular(os.path.join(model, "requirements.txt"), DESCRIPTION_LIMIT).decode("utf-8")
@@ -246,7 +263,7 @@ def _requirements(model):
         return set()
 
 
-def _uses_sparkling_water(model):
+def _uses_sparkling_water(model: str) -> bool:
     """Whether a stage of the Spark pipeline is one of Sparkling Water's; its metadata names the class."""
     for path in glob.iglob(os.path.join(glob.escape(model), "sparkml", "**", "metadata", "part-*"), recursive=True):
         try:
@@ -257,7 +274,7 @@ def _uses_sparkling_water(model):
     return False
 
 
-def _in_site_packages(stack, path, distribution):
+def _in_site_packages(stack: str, path: str, distribution: str) -> str:
     for found in glob.glob(os.path.join(glob.escape(stack), "lib", "python3*", "site-packages", path)):
         return found
     raise CannotServe("The model needs {}, which is not in the Python environment: add {} to it.".format(
@@ -265,7 +282,7 @@ def _in_site_packages(stack, path, distribution):
     ))
 
 
-def input_example(described, model):
+def input_example(described: Described, model: str) -> rules.Row | None:
     """The saved input example as a request body, or None when there is none that can be sent."""
     info = described.get("saved_input_example_info")
     if not isinstance(info, dict):
@@ -281,7 +298,7 @@ def input_example(described, model):
     return example if isinstance(example, dict) else None
 
 
-def prune(cache, key):
+def prune(cache: str, key: str) -> None:
     """Forget all but the newest cached versions and this one."""
     versions = [
         entry for entry in os.scandir(cache)
@@ -294,14 +311,14 @@ def prune(cache, key):
         remove_tree(path)
 
 
-def mlflow_arguments(spec, config, model):
+def mlflow_arguments(spec: Spec, config: settings.Config, model: str) -> list[str]:
     return [
         "models", "serve", "--env-manager", "local", "--model-uri", model, "--host", spec.address(config.model_address),
         "--port", str(spec.port), "--workers", str(spec.workers), "--timeout", str(spec.request_timeout),
     ]
 
 
-def run_mlflow(arguments):
+def run_mlflow(arguments: list[str]) -> None:
     """Run MLflow's command in this process: its import, most of a start, is paid once with fetch's."""
     from mlflow.cli import cli
 

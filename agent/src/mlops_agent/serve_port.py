@@ -12,6 +12,8 @@ Nobody but the run's own user is taken for the run. SIGTERM lets open connection
 meanwhile wait in the socket for the next process.
 """
 
+from __future__ import annotations
+
 import argparse
 import asyncio
 import logging
@@ -22,6 +24,7 @@ import sys
 
 from . import config as settings
 from . import ports, rules, store, systemd
+from .spec import Spec
 
 LOG = logging.getLogger("mlops_agent.serve_port")
 
@@ -47,12 +50,12 @@ class NobodyServes(Exception):
 class Target:
     """Where the run listens that serves a deployment now, and as whom."""
 
-    def __init__(self, config, name):
+    def __init__(self, config: settings.Config, name: str) -> None:
         self._config = config
         self._directory = settings.deployments_directory(config)
         self._name = name
 
-    def find(self):
+    def find(self) -> tuple[str, int]:
         """(address, port) of the run that serves. Raises NobodyServes."""
         try:
             deployment = self._read(self._name)
@@ -69,19 +72,19 @@ class Target:
             raise NobodyServes(stranger)
         return address, run.port
 
-    def _read(self, name):
+    def _read(self, name: str) -> Spec:
         return store.read_spec(store.spec_path(self._directory, name), self._config.model_roots)
 
 
 class Port:
     """The connections of one deployment."""
 
-    def __init__(self, target):
+    def __init__(self, target: Target) -> None:
         self._target = target
-        self._open = set()
+        self._open: set[asyncio.Future[None]] = set()
         self._places = asyncio.Semaphore(CONNECTIONS_LIMIT)
 
-    async def accept(self, listener):
+    async def accept(self, listener: socket.socket) -> None:
         """Take connections for ever."""
         loop = asyncio.get_event_loop()
         while True:
@@ -100,16 +103,16 @@ class Port:
             self._open.add(task)
             task.add_done_callback(self._done)
 
-    def _done(self, task):
+    def _done(self, task: asyncio.Future[None]) -> None:
         self._open.discard(task)
         self._places.release()
 
-    async def finish(self):
+    async def finish(self) -> None:
         """Wait for the connections that are open."""
         while self._open:
             await asyncio.wait(set(self._open))
 
-    async def _serve(self, client):
+    async def _serve(self, client: socket.socket) -> None:
         client.setblocking(False)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         reader, writer = await asyncio.open_connection(sock=client, limit=PIECE)
@@ -134,7 +137,7 @@ class Port:
         finally:
             await close(writer)
 
-    async def _reach(self):
+    async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to the run that serves. Raises NobodyServes."""
         address, port = self._target.find()
         try:
@@ -143,7 +146,7 @@ class Port:
             raise NobodyServes("The run at port {} cannot be reached: {}.".format(port, error or "no answer"))
 
 
-async def copy(reader, writer):
+async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Hand on what one side sends, as fast as the other takes it, until it has no more to say."""
     while True:
         piece = await reader.read(PIECE)
@@ -154,7 +157,7 @@ async def copy(reader, writer):
     writer.write_eof()
 
 
-async def close(writer):
+async def close(writer: asyncio.StreamWriter) -> None:
     """Close a connection when the other side has got everything."""
     writer.close()
     try:
@@ -163,7 +166,7 @@ async def close(writer):
         pass  # it has hung up
 
 
-async def serve(config, name, listeners):
+async def serve(config: settings.Config, name: str, listeners: list[socket.socket]) -> None:
     """Serve until SIGTERM or SIGINT, and then what is open."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -179,7 +182,7 @@ async def serve(config, name, listeners):
     await port.finish()
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(prog="serve_port", description="Holds the port of a deployment that follows its stage.")
     parser.add_argument("--config", required=True, help="JSON file with the agent's settings")
     parser.add_argument("name", help="name of the deployment")

@@ -7,9 +7,12 @@ A deployment to be removed stays as a file that says so until its unit is gone, 
 interrupted removal is carried on by the next start of the agent.
 """
 
+from __future__ import annotations
+
 import json
 import logging
 import os
+import typing as t
 
 from . import files, rules
 from .spec import Spec
@@ -22,7 +25,7 @@ SUFFIX = ".json"
 class NotStored(Exception):
     """A deployment could not be written down; nothing has changed. The text is a sentence."""
 
-    def __init__(self, error):
+    def __init__(self, error: OSError) -> None:
         super().__init__("The deployment cannot be stored on this host: {}.".format(error.strerror or error))
         self.errno = error.errno
 
@@ -34,14 +37,14 @@ class Store:
     is asked for anew or removed.
     """
 
-    def __init__(self, directory, roots=()):
+    def __init__(self, directory: str, roots: t.Sequence[str] = ()) -> None:
         self._directory = directory
         self._roots = roots
-        self._specs = {}
+        self._specs: dict[str, Spec] = {}
         self._marks = Marks(os.path.join(os.path.dirname(directory), "ready"))
-        self.damaged = {}
+        self.damaged: dict[str, str] = {}
 
-    def load(self):
+    def load(self) -> None:
         """Read every deployment, and sweep away what an interrupted write left behind."""
         for entry in sorted(os.listdir(self._directory)):
             path = os.path.join(self._directory, entry)
@@ -51,7 +54,7 @@ class Store:
                 self._load(path, entry[:-len(SUFFIX)])
         self._marks.load()
 
-    def _load(self, path, name):
+    def _load(self, path: str, name: str) -> None:
         try:
             spec = read_spec(path, self._roots)
         except (OSError, ValueError, RecursionError) as error:
@@ -61,22 +64,26 @@ class Store:
         else:
             self._specs[spec.name] = spec
 
-    def __iter__(self):
+    def __iter__(self) -> t.Iterator[Spec]:
         return iter(sorted(self._specs.values(), key=lambda spec: spec.name))
 
-    def get(self, name):
+    def __getitem__(self, name: str) -> Spec:
+        """The deployment of that name. Raises KeyError."""
+        return self._specs[name]
+
+    def get(self, name: str) -> Spec | None:
         """The deployment of that name, or None."""
         return self._specs.get(name)
 
-    def deployments(self):
+    def deployments(self) -> list[Spec]:
         """What was asked for, by name: all but the runs of following deployments."""
         return [spec for spec in self if not spec.is_slot]
 
-    def slots(self, name):
+    def slots(self, name: str) -> list[Spec]:
         """The runs of a following deployment."""
         return [spec for spec in self if spec.is_slot and rules.deployment_of(spec.name) == name]
 
-    def put(self, spec):
+    def put(self, spec: Spec) -> None:
         """Replace or add a deployment. Raises NotStored."""
         try:
             files.write_json(self._path(spec.name), spec.as_stored())
@@ -85,7 +92,7 @@ class Store:
         self._specs[spec.name] = spec
         self.damaged.pop(spec.name, None)
 
-    def delete(self, name):
+    def delete(self, name: str) -> None:
         """Forget a deployment, also one whose file is damaged. Raises OSError."""
         files.remove(self._path(name))
         files.sync_directory(self._directory)
@@ -93,16 +100,16 @@ class Store:
         self.damaged.pop(name, None)
         self._marks.forget(name)
 
-    def mark_ready(self, name, invocation, row):
+    def mark_ready(self, name: str, invocation: str, row: str) -> None:
         """Remember that this run of the unit has scored this row (its digest)."""
-        self._marks.set(name, [invocation, row])
+        self._marks.set(name, (invocation, row))
 
-    def was_ready(self, name, invocation, row=None):
+    def was_ready(self, name: str, invocation: str, row: str | None = None) -> bool:
         """Whether this run of the unit was ready once; with row, whether it has scored that very row."""
         mark = self._marks.get(name)
         return bool(invocation) and mark is not None and mark[0] == invocation and row in (None, mark[1])
 
-    def _path(self, name):
+    def _path(self, name: str) -> str:
         return spec_path(self._directory, name)
 
 
@@ -112,11 +119,11 @@ class Marks:
     They only spare models a restart, so a file that cannot be written or read is no more than a warning.
     """
 
-    def __init__(self, directory):
+    def __init__(self, directory: str) -> None:
         self._directory = directory
-        self._known = {}
+        self._known: dict[str, tuple[str, str]] = {}
 
-    def load(self):
+    def load(self) -> None:
         try:
             os.makedirs(self._directory, mode=0o755, exist_ok=True)
             entries = os.listdir(self._directory)
@@ -134,12 +141,12 @@ class Marks:
             except (OSError, ValueError, TypeError, RecursionError) as error:
                 LOG.warning("The file %s says nothing: %s", path, error)
             else:
-                self._known[entry[:-len(SUFFIX)]] = [invocation, row]
+                self._known[entry[:-len(SUFFIX)]] = (invocation, row)
 
-    def get(self, name):
+    def get(self, name: str) -> tuple[str, str] | None:
         return self._known.get(name)
 
-    def set(self, name, mark):
+    def set(self, name: str, mark: tuple[str, str]) -> None:
         if self._known.get(name) == mark:
             return
         self._known[name] = mark
@@ -148,7 +155,7 @@ class Marks:
         except OSError as error:
             LOG.warning("That %s was ready is not written down: %s", name, error)
 
-    def forget(self, name):
+    def forget(self, name: str) -> None:
         self._known.pop(name, None)
         try:
             files.remove(spec_path(self._directory, name))
@@ -156,11 +163,11 @@ class Marks:
             LOG.warning("That %s was ready is not forgotten: %s", name, error)
 
 
-def spec_path(directory, name):
+def spec_path(directory: str, name: str) -> str:
     return os.path.join(directory, rules.instance_name(name) + SUFFIX)
 
 
-def read_spec(path, roots=()):
+def read_spec(path: str, roots: t.Sequence[str] = ()) -> Spec:
     """The deployment stored in a file. Raises OSError, RecursionError, or ValueError with a sentence."""
     with open(path, encoding="utf-8") as stream:
         spec = Spec.from_stored(json.load(stream), roots)

@@ -8,17 +8,24 @@ for changed settings of the host, or because the row that it had scored is not s
 model that cannot start is tried again and again, at growing intervals.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import logging
 import os
 import time
+import typing as t
 
 from . import config as settings
 from . import files, rules
 from .ports import PortTaken, stranger_on
-from .spec import ABSENT, ask_the_same, now
+from .spec import ABSENT, Spec, ask_the_same, now
 from .watcher import FAILED, READY, RETRY, STARTING, UNHEALTHY, Watcher
+
+if t.TYPE_CHECKING:
+    from .reconciler import Reconciler
+    from .units import UnitState
 
 LOG = logging.getLogger(__name__)
 
@@ -34,23 +41,25 @@ LOG_LINES = 20
 NOTE_LIMIT = 2 * rules.PROBE_LIMIT
 
 
-class Note:
-    """What the launcher says it serves: digest of the spec, port, flavors, input example."""
+class Note(t.NamedTuple):
+    """What the launcher says it serves: digest of the spec, run of the unit, port, flavors, input example."""
 
-    def __init__(self, document):
-        self.digest = document["digest"]
-        self.invocation = document["invocation"]
-        self.port = document["port"]
-        self.flavors = document.get("flavors") or []
-        self.example = document.get("example")
+    digest: str
+    invocation: str
+    port: int
+    flavors: list[str]
+    example: rules.Row | None
 
     @classmethod
-    def read(cls, directory, name):
+    def read(cls, directory: str, name: str) -> Note | None:
         """The note of one deployment, or None. Its writer is less trusted than we are."""
         try:
             path = os.path.join(directory, name, "serving.json")
-            note = cls(json.loads(files.read_regular(path, NOTE_LIMIT).decode("utf-8")))
+            said = json.loads(files.read_regular(path, NOTE_LIMIT).decode("utf-8"))
+            note = cls(said["digest"], said["invocation"], said["port"], said.get("flavors") or [], said.get("example"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
+        if not isinstance(note.digest, str) or not isinstance(note.invocation, str) or not isinstance(note.port, int):
             return None
         if not isinstance(note.flavors, list) or not all(isinstance(flavor, str) for flavor in note.flavors):
             return None
@@ -63,14 +72,14 @@ class Backoff:
     """When to try next what failed: after first seconds, then twice as many each time, at most last; from the start
     again once a try has held for last seconds."""
 
-    def __init__(self, first, last):
+    def __init__(self, first: float, last: float) -> None:
         self.failures = 0
         self._first = first
         self._last = last
-        self._due = None
-        self._held_since = None
+        self._due: float | None = None
+        self._held_since: float | None = None
 
-    def failed(self):
+    def failed(self) -> None:
         if self._held_since is not None and time.monotonic() > self._held_since + self._last:
             self.failures = 0
         self._held_since = None
@@ -78,16 +87,16 @@ class Backoff:
         self.failures += 1
         self._due = time.monotonic() + pause
 
-    def trying(self):
+    def trying(self) -> None:
         self._due = None
 
-    def held(self):
+    def held(self) -> None:
         """The try is a success so far."""
         self._due = None
         if self._held_since is None:
             self._held_since = time.monotonic()
 
-    def left(self):
+    def left(self) -> float | None:
         """Seconds until the next try, at least 0; None when nothing has failed."""
         return None if self._due is None else max(0.0, self._due - time.monotonic())
 
@@ -100,28 +109,27 @@ class Supervisor(Watcher):
     mark of the run that was ready.
     """
 
-    def __init__(self, name, reconciler):
+    def __init__(self, name: str, reconciler: Reconciler) -> None:
         super().__init__(name, reconciler)
-        self.flavors = []
+        self.flavors: list[str] = []
         self.restarts = 0
-        self.log = []
+        self.log: list[str] = []
         self._again = False  # asked for just now: try also what has failed, and wait for nobody
-        self._applied = None  # the digest for which this agent (re)started the unit, or saw it run
-        self._invocation = None  # the run of the unit that was seen ready
-        self._uid = None  # the user as which the unit was last seen running
-        self._waited_for = None  # the run that is waited for, and since when, in seconds of the monotonic clock
+        self._applied: str | None = None  # the digest for which this agent (re)started the unit, or saw it run
+        self._invocation: str | None = None  # the run of the unit that was seen ready
+        self._uid: int | None = None  # the user as which the unit was last seen running
+        self._waited_for: str | None = None  # the run that is waited for, and since when, in seconds of the monotonic clock
         self._waiting_since = 0.0
         self._failures = 0
         self._health_restarts = 0
-        self._unit_restarts = None  # systemd's count of restarts when the model was last all right
+        self._unit_restarts: int | None = None  # systemd's count of restarts when the model was last all right
         self._unit_seen = 0.0
         self._backoff = self._new_backoff()
 
-    def _new_backoff(self):
+    def _new_backoff(self) -> Backoff:
         return Backoff(self._around.config.retry_first, self._around.config.retry_last)
 
-    def begin(self, again):
-        """Look at the deployment anew. again: it was asked for just now."""
+    def begin(self, again: bool) -> None:
         self._judged = None
         self._again = again
         self._applied = None
@@ -132,24 +140,20 @@ class Supervisor(Watcher):
         self._wake.set()
 
     @property
-    def unit(self):
-        """The instance whose log is the deployment's."""
+    def unit(self) -> str:
         return self.name
 
-    def served(self, spec):
-        """The spec of what serves."""
+    def served(self, spec: Spec) -> Spec:
         return spec
 
-    def next_try(self):
-        """When what has failed is tried again, in the form of now(); None while nothing has."""
+    def next_try(self) -> str | None:
         return now(max(0.0, self._next_step - time.monotonic())) if self.verdict()[0] == FAILED else None
 
-    async def problem_with(self, spec, row):
-        """None when the model scores a row, else a sentence."""
+    async def problem_with(self, spec: Spec, row: rules.Row) -> str | None:
         return await self._around.health.problem(*self._socket(spec), row=row)
 
-    async def _step(self):
-        spec = self._around.store.get(self.name)
+    async def _step(self) -> float:
+        spec = self._around.store[self.name]
         if spec.desired == ABSENT:
             await self._around.units.remove(self.name)
             self._around.store.delete(self.name)
@@ -169,7 +173,7 @@ class Supervisor(Watcher):
                 return START_POLL
         return await self._compare(spec, wanted)
 
-    async def _compare(self, spec, wanted):
+    async def _compare(self, spec: Spec, wanted: str) -> float:
         """Compare the unit with what is wanted, and act on the difference."""
         unit = await self._around.units.status(self.name)
         self._unit_seen = time.monotonic()
@@ -201,13 +205,13 @@ class Supervisor(Watcher):
             return left
         return await self._apply(spec, None)
 
-    async def _resume(self, spec, note, unit):
+    async def _resume(self, spec: Spec, note: Note, unit: UnitState) -> float:
         """Watch on over a run that was ready already, before a request or before this agent."""
         self._invocation, self._unit_restarts, self._applied, self._again = unit.invocation, unit.restarts, note.digest, False
         self.flavors = note.flavors
         return await self._watch(spec, note)
 
-    async def _apply(self, spec, running):
+    async def _apply(self, spec: Spec, running: Note | None) -> float:
         """(Re)start the unit; running is the note of the run that ends by it, if any."""
         if running is None or running.port != spec.port:
             try:
@@ -230,19 +234,20 @@ class Supervisor(Watcher):
         self._waited_for = None
         return START_POLL
 
-    async def _await_ready(self, spec, note, unit):
+    async def _await_ready(self, spec: Spec, note: Note | None, unit: UnitState) -> float:
         if self._waited_for != unit.invocation:
             self._waited_for, self._waiting_since = unit.invocation, time.monotonic()
         self._again = False
         answers, problem = False, stranger_on(*self._socket(spec)) or "The model is being loaded."
         if note is not None and unit.active == "active" and await self._around.health.answers(*self._socket(spec)):
             self.flavors = note.flavors
-            answers, problem = True, await self._around.health.problem(*self._socket(spec), row=self._row(spec, note))
-            if problem is None:
+            refusal = await self._around.health.problem(*self._socket(spec), row=self._row(spec, note))
+            if refusal is None:
                 LOG.info("%s: ready", self.name)
                 self._unit_restarts = unit.restarts
                 self._is_ready(spec, note, unit.invocation)
                 return self._around.config.health_interval
+            answers, problem = True, refusal
         if self._unit_restarts is None:
             self._unit_restarts = unit.restarts
         # systemd's start limit ends quick failures; these two end slow ones.
@@ -259,7 +264,7 @@ class Supervisor(Watcher):
         self._judge(spec, STARTING, problem)
         return START_POLL
 
-    def _is_ready(self, spec, note, invocation):
+    def _is_ready(self, spec: Spec, note: Note, invocation: str) -> None:
         self._invocation, self._failures = invocation, 0
         self._around.store.mark_ready(self.name, invocation, _row_digest(self._row(spec, note)))
         self._backoff.held()
@@ -268,7 +273,7 @@ class Supervisor(Watcher):
             self._around.rolled_out(self.name)
         self._judge(spec, READY, "" if up_to_date else self._around.rollout.waits(self.name))
 
-    async def _watch(self, spec, note):
+    async def _watch(self, spec: Spec, note: Note) -> float:
         """Look at a model that was ready; restart it when it does not score again and again what it had scored."""
         config = self._around.config
         row = self._row(spec, note)
@@ -292,36 +297,36 @@ class Supervisor(Watcher):
         self.restarts += 1
         return await self._apply(spec, note)
 
-    async def _give_up(self, spec, message):
+    async def _give_up(self, spec: Spec, message: str) -> float:
         await self._around.units.stop(self.name)
         return await self._fail(spec, message)
 
-    async def _fail(self, spec, message):
+    async def _fail(self, spec: Spec, message: str) -> float:
         self._backoff.failed()
         LOG.error("%s: %s", self.name, message)
         log = await self._around.units.logs(self.name, LOG_LINES)
         self._judge(spec, FAILED, message)
         self.log = log
-        return self._backoff.left()
+        return self._backoff.left() or 0
 
-    def _judge(self, spec, state, message):
+    def _judge(self, spec: Spec, state: str, message: str) -> None:
         if (state == READY) != (self._state == READY):
             self.since = now()
         self._judged, self._state, self._message, self.log = spec, state, message, []
 
-    def _digest(self, spec):
+    def _digest(self, spec: Spec) -> str:
         config = self._around.config
         return spec.digest(spec.memory_mb, config.model_address, settings.surroundings(config))
 
-    def _row(self, spec, note):
+    def _row(self, spec: Spec, note: Note) -> rules.Row | None:
         return spec.probe if spec.probe is not None else note.example
 
-    def _socket(self, spec):
+    def _socket(self, spec: Spec) -> tuple[str, int, int | None]:
         """Address and port of the model, and the user that must hold them."""
         return settings.loopback_for(spec.address(self._around.config.model_address)), spec.port, self._uid
 
 
-def _row_digest(row):
+def _row_digest(row: rules.Row | None) -> str:
     try:
         return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()
     except RecursionError:

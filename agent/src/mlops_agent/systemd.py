@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the service manager and its service say to each other: sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3)."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import os
@@ -13,7 +15,7 @@ LOG = logging.getLogger(__name__)
 _FIRST_DESCRIPTOR = 3
 
 
-def take_sockets():
+def take_sockets() -> list[socket.socket]:
     """The listening sockets that systemd opened for this process; none when it was started otherwise.
 
     The variables that told of them are taken out of the environment.
@@ -29,7 +31,7 @@ def take_sockets():
     return sockets
 
 
-def notify(state):
+def notify(state: str) -> None:
     """Tell systemd a state, such as READY=1; it is no error when nobody wants to know."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
@@ -41,7 +43,7 @@ def notify(state):
         LOG.warning("systemd cannot be told %s: %s", state, error)
 
 
-async def feed_watchdog():
+async def feed_watchdog() -> None:
     """Tell systemd from the event loop that it turns, as often as it wants; returns at once where it does not want to."""
     patience = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
     if not patience or os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):

@@ -3,15 +3,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Talks to the root helper, which starts and stops the units of served models."""
 
+from __future__ import annotations
+
 import asyncio
 import json
-from collections import namedtuple
+import typing as t
 
 ANSWER_LIMIT = 4 * 1024 * 1024
 
-#: started is in seconds of the monotonic clock, 0 when the unit never ran; uid is the user as which
-#: the unit runs, None when it does not.
-UnitState = namedtuple("UnitState", "active sub result restarts invocation started exit_status uid")
+
+class UnitState(t.NamedTuple):
+    """What systemd says of a unit. started is in seconds of the monotonic clock, 0 when it never ran; uid is the user
+    as which it runs, None when it does not."""
+
+    active: str
+    sub: str
+    result: str
+    restarts: int
+    invocation: str
+    started: float
+    exit_status: int
+    uid: int | None
+
 
 UNKNOWN = UnitState("inactive", "dead", "success", 0, "", 0.0, 0, None)
 
@@ -23,30 +36,31 @@ class HelperError(Exception):
 class Units:
     """The units of served models, by the name of their deployment."""
 
-    def __init__(self, socket_path, timeout=120):
+    def __init__(self, socket_path: str, timeout: float = 120) -> None:
         self._socket_path = socket_path
         self._timeout = timeout
 
-    async def apply(self, name, memory_mb):
+    async def apply(self, name: str, memory_mb: int) -> None:
         """Enable and (re)start the unit with this memory limit in MiB; it reads its spec itself."""
         await self._ask(action="apply", name=name, memory_mb=memory_mb)
 
-    async def stop(self, name):
+    async def stop(self, name: str) -> None:
         await self._ask(action="stop", name=name)
 
-    async def remove(self, name):
+    async def remove(self, name: str) -> None:
         """Stop the unit and forget all that belongs to it."""
         await self._ask(action="remove", name=name)
 
-    async def open_port(self, name, address, port):
+    async def open_port(self, name: str, address: str, port: int) -> int:
         """Have systemd hold the port of a following deployment; returns the user whose socket that is."""
-        return (await self._ask(action="open_port", name=name, address=address, port=port))["uid"]
+        uid: int = (await self._ask(action="open_port", name=name, address=address, port=port))["uid"]
+        return uid
 
-    async def close_port(self, name):
+    async def close_port(self, name: str) -> None:
         """Have systemd let go of the port of a deployment, and forget it."""
         await self._ask(action="close_port", name=name)
 
-    async def status(self, name):
+    async def status(self, name: str) -> UnitState:
         state = (await self._ask(action="status", names=[name]))["states"].get(name)
         if state is None:
             return UNKNOWN
@@ -55,10 +69,11 @@ class Units:
             state["invocation"], state["started"] / 1e6, state["exit_status"], state["uid"],
         )
 
-    async def logs(self, name, lines):
-        return (await self._ask(action="logs", name=name, lines=lines))["lines"]
+    async def logs(self, name: str, lines: int) -> list[str]:
+        said: list[str] = (await self._ask(action="logs", name=name, lines=lines))["lines"]
+        return said
 
-    async def port_owner(self, port):
+    async def port_owner(self, port: int) -> str | None:
         """Who listens on a port, in words, or None."""
         owner = (await self._ask(action="port_owner", port=port))["owner"]
         if owner is None:
@@ -68,7 +83,7 @@ class Units:
         words = "the process {} (pid {}, user {}".format(owner["process"], owner["pid"], owner["user"])
         return words + (", unit {})".format(owner["unit"]) if owner["unit"] else ")")
 
-    async def _ask(self, **request):
+    async def _ask(self, **request: object) -> dict[str, t.Any]:
         try:
             reply = await asyncio.wait_for(self._exchange(request), self._timeout)
         except asyncio.TimeoutError:
@@ -79,11 +94,12 @@ class Units:
             raise HelperError(reply.get("error") or "The helper gave no reason.")
         return reply
 
-    async def _exchange(self, request):
+    async def _exchange(self, request: dict[str, object]) -> dict[str, t.Any]:
         reader, writer = await asyncio.open_unix_connection(self._socket_path, limit=ANSWER_LIMIT)
         try:
             writer.write(json.dumps(request).encode() + b"\n")
             await writer.drain()
-            return json.loads((await reader.readuntil(b"\n")).decode())
+            reply: dict[str, t.Any] = json.loads((await reader.readuntil(b"\n")).decode())
+            return reply
         finally:
             writer.close()

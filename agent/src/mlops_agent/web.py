@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The HTTP interface; openapi.json beside this file describes it."""
 
+from __future__ import annotations
+
 import asyncio
 import errno
 import hmac
@@ -11,17 +13,63 @@ import logging
 import os
 import re
 import socket
+import typing as t
 
 from tornado.web import Application, HTTPError, RequestHandler, stream_request_body
 
 from . import __version__, config as settings
 from . import metrics, rules
+from .listener import mark_busy
 from .ports import PortTaken
 from .registry import RegistryError, RegistryUnreachable
 from .spec import ABSENT, PRESENT, Spec, checked_request, now
 from .store import NotStored
 from .units import HelperError
 from .watcher import FAILED, READY
+
+if t.TYPE_CHECKING:
+    from types import TracebackType
+
+    from .ports import Ports
+    from .reconciler import Reconciler
+    from .registry import Registry
+    from .store import Store
+    from .units import Units
+
+    class Description(t.TypedDict):
+        """A deployment as a client sees it; openapi.json says what each field means."""
+
+        name: str
+        model_uri: str
+        resolved_uri: str
+        port: int
+        workers: int
+        memory_mb: int
+        startup_timeout: int
+        probe: rules.Row | None
+        follow: bool
+        updated_at: str
+        state: str
+        message: str
+        since: str
+        next_try: str | None
+        url: str
+        flavors: list[str]
+        restarts: int
+        log: list[str]
+
+    class Removed(t.TypedDict):
+        """What is left to say of a deployment that no usable file described."""
+
+        name: str
+        state: str
+        message: str
+
+    class Tracking(t.TypedDict):
+        """What the tracking server looked like last; status is "ok", "unknown" or that of a RegistryUnreachable."""
+
+        status: str
+        message: str
 
 LOG = logging.getLogger(__name__)
 
@@ -42,7 +90,7 @@ NAME = "([^/]+)"
 class ApiError(Exception):
     """An answer other than success: HTTP status, a code for programs and a sentence for people."""
 
-    def __init__(self, status, code, message):
+    def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
@@ -52,7 +100,10 @@ class ApiError(Exception):
 class Agent:
     """What the handlers work on."""
 
-    def __init__(self, config, secrets, store, reconciler, registry, units, ports):
+    def __init__(
+        self, config: settings.Config, secrets: settings.Secrets, store: Store, reconciler: Reconciler,
+        registry: Registry, units: Units, ports: Ports,
+    ) -> None:
         self.config = config
         self.token = secrets.token.encode()
         self.store = store
@@ -60,13 +111,13 @@ class Agent:
         self.registry = registry
         self.units = units
         self.ports = ports
-        self.tracking = {"status": "unknown", "message": "The tracking server has not been asked yet."}
+        self.tracking: Tracking = {"status": "unknown", "message": "The tracking server has not been asked yet."}
         self.figures = metrics.Figures(lambda: [self.describe(spec) for spec in store.deployments()])
 
-    async def watch_tracking(self):
+    async def watch_tracking(self) -> None:
         """Look at the tracking server for ever. Served models do not need it, so nothing follows from what is seen."""
         while True:
-            seen = {"status": "ok", "message": ""}
+            seen: Tracking = {"status": "ok", "message": ""}
             try:
                 await self.registry.check()
             except RegistryUnreachable as error:
@@ -76,7 +127,7 @@ class Agent:
             self.tracking = seen
             await asyncio.sleep(TRACKING_INTERVAL if seen["status"] == "ok" else TRACKING_RETRY)
 
-    async def deploy(self, name, body):
+    async def deploy(self, name: str, body: object) -> tuple[Spec, bool]:
         """Store what a PUT asks for. Returns (spec, whether the deployment is new)."""
         uri, options = checked_request(body, self.config.model_roots)
         resolved = await self.registry.resolve(uri)
@@ -85,28 +136,30 @@ class Agent:
             stored = self.store.get(name)
             if stored is not None and stored.desired == ABSENT:
                 raise ApiError(409, "being_removed", "The deployment {} is being removed: try again later.".format(name))
-            kept = stored.as_stored() if stored else {
-                "workers": self.config.workers, "memory_mb": self.config.memory_mb,
-                "startup_timeout": self.config.startup_timeout, "probe": None, "follow": False, "slot": None,
-            }
-            rules.follows(uri, options.get("follow", kept["follow"]))
+            rules.follows(uri, options.get("follow", stored is not None and stored.follow))
             own = stored.port if stored else None
             taken = {spec.port: rules.deployment_of(spec.name) for spec in self.store if spec.name != name}
             options["port"] = await self.ports.choose(options.get("port", own), taken, own)
-            spec = Spec(**dict(
-                kept, **options, name=name, model_uri=uri.text, resolved_uri=resolved.uri, source=resolved.source,
-                desired=PRESENT, updated_at=now(),
-            ))
+            kept = stored or Spec(
+                name=name, model_uri=uri.text, resolved_uri=resolved.uri, source=resolved.source, port=options["port"],
+                workers=self.config.workers, memory_mb=self.config.memory_mb, startup_timeout=self.config.startup_timeout,
+                probe=None, follow=False, slot=None, desired=PRESENT, updated_at=now(),
+            )
+            spec = kept._replace(
+                model_uri=uri.text, resolved_uri=resolved.uri, source=resolved.source, updated_at=now(), **options
+            )
             failed = stored is not None and self.reconciler.supervisor(name).verdict()[0] == FAILED
             await self._check_probe(stored, spec)
             if stored is None or failed or not spec.same_as(stored):
                 self.store.put(spec)
                 self.reconciler.changed(name)
-            return self.store.get(name), stored is None
+            return self.store[name], stored is None
 
-    async def _check_probe(self, stored, spec):
+    async def _check_probe(self, stored: Spec | None, spec: Spec) -> None:
         """Refuse another probe for a model that serves and goes on serving, when the model does not score it."""
-        if stored is None or spec.probe in (None, stored.probe) or not spec.but(probe=stored.probe).same_as(stored):
+        if stored is None or spec.probe is None or spec.probe == stored.probe:
+            return
+        if not spec._replace(probe=stored.probe).same_as(stored):
             return
         supervisor = self.reconciler.supervisor(spec.name)
         if supervisor.verdict()[0] != READY:
@@ -115,14 +168,14 @@ class Agent:
         if problem is not None:
             raise ApiError(422, "probe_refused", "The probe stays as it was, since the model does not score the new one. {}".format(problem))
 
-    async def undeploy(self, name):
+    async def undeploy(self, name: str) -> Description | Removed:
         """Remove a deployment; returns its last description."""
         async with self.reconciler.changing:
-            if self.store.get(name) is None:
-                return await self._undeploy_unmanaged(name)
             spec = self.store.get(name)
+            if spec is None:
+                return await self._undeploy_unmanaged(name)
             if spec.desired != ABSENT:
-                self.store.put(spec.but(desired=ABSENT, updated_at=now()))
+                self.store.put(spec._replace(desired=ABSENT, updated_at=now()))
                 self.reconciler.changed(name)
             gone, removed = self.describe(spec), self.reconciler.supervisor(name).removed
         try:
@@ -131,16 +184,17 @@ class Agent:
             raise ApiError(503, "not_removed_yet", "The deployment {} is still being removed. {}".format(
                 name, self.reconciler.supervisor(name).verdict()[1]
             ))
-        return dict(gone, state="removed", message="", log=[])
+        gone["state"], gone["message"], gone["log"] = "removed", "", []
+        return gone
 
-    async def _undeploy_unmanaged(self, name):
+    async def _undeploy_unmanaged(self, name: str) -> Removed:
         unmanaged = await self.reconciler.unmanaged()
         if name not in unmanaged:
             raise _no_such(name)
         await self.reconciler.remove_unmanaged(name)
         return {"name": name, "state": "removed", "message": unmanaged[name]}
 
-    async def existing(self, name):
+    async def existing(self, name: str) -> Spec:
         """The stored deployment. Raises ApiError for one that is not there, or that no usable file describes."""
         spec = self.store.get(name)
         if spec is None:
@@ -152,21 +206,19 @@ class Agent:
             raise _no_such(name)
         return spec
 
-    def describe(self, spec):
+    def describe(self, spec: Spec) -> Description:
         supervisor = self.reconciler.supervisor(spec.name)
         state, message = supervisor.verdict()
-        described = {field: getattr(spec, field) for field in (
-            "name", "model_uri", "resolved_uri", "port", "workers", "memory_mb", "startup_timeout", "probe", "follow", "updated_at"
-        )}
-        described["resolved_uri"] = supervisor.served(spec).resolved_uri
-        described.update(
-            state=state, message=message, since=supervisor.since, next_try=supervisor.next_try(),
-            url=self._url(spec.port), flavors=supervisor.flavors,
-            restarts=supervisor.restarts, log=supervisor.log if state == FAILED else [],
-        )
-        return described
+        return {
+            "name": spec.name, "model_uri": spec.model_uri, "resolved_uri": supervisor.served(spec).resolved_uri,
+            "port": spec.port, "workers": spec.workers, "memory_mb": spec.memory_mb,
+            "startup_timeout": spec.startup_timeout, "probe": spec.probe, "follow": spec.follow,
+            "updated_at": spec.updated_at, "state": state, "message": message, "since": supervisor.since,
+            "next_try": supervisor.next_try(), "url": self._url(spec.port), "flavors": supervisor.flavors,
+            "restarts": supervisor.restarts, "log": supervisor.log if state == FAILED else [],
+        }
 
-    def _url(self, port):
+    def _url(self, port: int) -> str:
         host = self.config.model_url_host
         if not host:
             address = self.config.model_address
@@ -174,7 +226,7 @@ class Agent:
         return settings.url(host, port)
 
 
-def _no_such(name):
+def _no_such(name: str) -> ApiError:
     return ApiError(404, "not_found", "There is no deployment {}.".format(name))
 
 
@@ -185,24 +237,24 @@ class Handler(RequestHandler):
     public = False
     SUPPORTED_METHODS = metrics.METHODS
 
-    def initialize(self, agent):
+    def initialize(self, agent: Agent) -> None:
         self.agent = agent
         self._body = bytearray()
         self._body_too_large = False
 
-    def set_default_headers(self):
+    def set_default_headers(self) -> None:
         self.set_header("Server", "mlops-agent")
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Content-Type-Options", "nosniff")
 
-    def prepare(self):
+    def prepare(self) -> None:
         if not self.public:
             self._check_token()
-            self.request.connection.context.busy = True
+            mark_busy(self.request)
         if int(self.request.headers.get("Content-Length") or 0) > self.agent.config.body_limit:
             raise self._too_large()
 
-    def _check_token(self):
+    def _check_token(self) -> None:
         scheme, dummy, token = self.request.headers.get("Authorization", "").partition(" ")
         given = token.strip().encode("utf-8", "surrogateescape")
         if not (hmac.compare_digest(given, self.agent.token) and scheme.lower() == "bearer"):
@@ -210,18 +262,18 @@ class Handler(RequestHandler):
                 401, "unauthorized", "The request needs the header 'Authorization: Bearer TOKEN' with this agent's token."
             )
 
-    def data_received(self, chunk):
+    def data_received(self, chunk: bytes) -> None:
         # The rest of too large a body is read and dropped, so that the answer can be read.
         if not self._body_too_large:
             self._body += chunk
             self._body_too_large = len(self._body) > self.agent.config.body_limit
 
-    def _too_large(self):
+    def _too_large(self) -> ApiError:
         return ApiError(413, "body_too_large", "The request body is larger than {} bytes.".format(
             self.agent.config.body_limit
         ))
 
-    def json_body(self):
+    def json_body(self) -> object:
         if self._body_too_large:
             raise self._too_large()
         try:
@@ -229,12 +281,12 @@ class Handler(RequestHandler):
         except (ValueError, RecursionError):
             raise ApiError(400, "bad_json", "The request body is not JSON.")
 
-    def answer(self, document, status=200):
+    def answer(self, document: object, status: int = 200) -> None:
         self.set_status(status)
         self.set_header("Content-Type", "application/json")
         self.finish(json.dumps(document) + "\n")
 
-    def write_error(self, status_code, **kwargs):
+    def write_error(self, status_code: int, **kwargs: t.Any) -> None:
         error = _as_api_error(kwargs.get("exc_info", (None, None, None))[1])
         if error is None:
             path = rules.shown(self.request.path)
@@ -250,19 +302,21 @@ class Handler(RequestHandler):
             self.set_header("WWW-Authenticate", "Bearer")
         self.answer({"error": {"code": error.code, "message": error.message}}, error.status)
 
-    def _allowed(self):
+    def _allowed(self) -> list[str]:
         return [method for method in self.SUPPORTED_METHODS
                 if getattr(type(self), method.lower()) is not getattr(RequestHandler, method.lower())]
 
-    def log_exception(self, typ, value, tb):
+    def log_exception(
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
         if not isinstance(value, HTTPError) and _as_api_error(value) is None:
-            LOG.error("%s %s failed", self.request.method, self.request.path, exc_info=(typ, value, tb))
+            LOG.error("%s %s failed", self.request.method, self.request.path, exc_info=value)
 
-    def on_finish(self):
-        self.agent.figures.count(self.request.method, self.get_status())
+    def on_finish(self) -> None:
+        self.agent.figures.count(self.request.method or "", self.get_status())
 
 
-def _as_api_error(error):
+def _as_api_error(error: BaseException | None) -> ApiError | None:
     """The answer for an error of the layers below, or None when it is none of theirs."""
     if isinstance(error, ApiError):
         return error
@@ -282,18 +336,18 @@ def _as_api_error(error):
     return None
 
 
-def _no_number(name):
+def _no_number(name: str) -> t.NoReturn:
     raise ValueError(name + " is no number of JSON's")
 
 
-def _whole_number(digits):
+def _whole_number(digits: str) -> int:
     if len(digits) > DIGITS_LIMIT:
         raise ValueError("A number has too many digits")
     return int(digits)
 
 
 class NotFound(Handler):
-    def prepare(self):
+    def prepare(self) -> None:
         super().prepare()
         raise HTTPError(404)
 
@@ -301,31 +355,31 @@ class NotFound(Handler):
 class HealthPage(Handler):
     public = True
 
-    def get(self):
+    def get(self) -> None:
         self.answer({"status": "ok", "version": __version__, "tracking": self.agent.tracking})
 
 
 class TrackingPage(Handler):
     public = True
 
-    def get(self):
+    def get(self) -> None:
         self.answer(self.agent.tracking, 200 if self.agent.tracking["status"] == "ok" else 503)
 
 
 class OpenApi(Handler):
-    def get(self):
+    def get(self) -> None:
         with open(os.path.join(os.path.dirname(__file__), "openapi.json"), encoding="utf-8") as stream:
             self.answer(json.load(stream))
 
 
 class Metrics(Handler):
-    def get(self):
+    def get(self) -> None:
         self.set_header("Content-Type", metrics.CONTENT_TYPE)
         self.finish(self.agent.figures.text())
 
 
 class Deployments(Handler):
-    async def get(self):
+    async def get(self) -> None:
         unmanaged = await self.agent.reconciler.unmanaged()
         self.answer({
             "deployments": [self.agent.describe(spec) for spec in self.agent.store.deployments()],
@@ -334,49 +388,50 @@ class Deployments(Handler):
 
 
 class Deployment(Handler):
-    async def get(self, name):
+    async def get(self, name: str) -> None:
         self.answer(self.agent.describe(await self.agent.existing(rules.deployment_name(name))))
 
-    async def put(self, name):
+    async def put(self, name: str) -> None:
         spec, is_new = await self.agent.deploy(rules.deployment_name(name), self.json_body())
         self.answer(self.agent.describe(spec), 201 if is_new else 200)
 
-    async def delete(self, name):
+    async def delete(self, name: str) -> None:
         self.answer(await self.agent.undeploy(rules.deployment_name(name)))
 
 
 class DeploymentLogs(Handler):
-    async def get(self, name):
+    async def get(self, name: str) -> None:
         spec = await self.agent.existing(rules.deployment_name(name))
-        lines = self.get_query_argument("lines", "100")
-        lines = rules.whole_number(int(lines) if re.fullmatch("[0-9]{1,6}", lines) else lines, "number of lines", 1, 1000)
+        asked = self.get_query_argument("lines", "100") or ""
+        lines = rules.whole_number(int(asked) if re.fullmatch("[0-9]{1,6}", asked) else asked, "number of lines", 1, 1000)
         self.answer({"lines": await self.agent.units.logs(self.agent.reconciler.supervisor(spec.name).unit, lines)})
 
 
 class ModelVersions(Handler):
-    async def post(self, name):
+    async def post(self, name: str) -> None:
         rules.registered_model_name(name)
         body = _fields(self.json_body(), "source", "run_id", "description")
         uri = rules.model_uri(body.get("source"), self.agent.config.model_roots)
         version, is_new = await self.agent.registry.register(
-            name, uri, body.get("run_id") or "", body.get("description") or ""
+            name, uri, _text(body.get("run_id")), _text(body.get("description"))
         )
-        self.answer(_version(version), 201 if is_new else 200)
+        self.answer(version._asdict(), 201 if is_new else 200)
 
 
 class ModelStage(Handler):
-    async def post(self, name, version):
+    async def post(self, name: str, version: str) -> None:
         rules.registered_model_name(name)
         body = _fields(self.json_body(), "stage", "archive_existing")
         archive = body.get("archive_existing", False)
         if not isinstance(archive, bool):
             raise rules.Invalid("The field archive_existing must be true or false.")
-        self.answer(_version(await self.agent.registry.promote(
+        promoted = await self.agent.registry.promote(
             name, rules.model_version(version), rules.stage(body.get("stage")), archive
-        )))
+        )
+        self.answer(promoted._asdict())
 
 
-def _fields(body, *known):
+def _fields(body: object, *known: str) -> dict[str, object]:
     if not isinstance(body, dict):
         raise rules.Invalid("The request body must be a JSON object.")
     unknown = sorted(set(body) - set(known))
@@ -390,20 +445,18 @@ def _fields(body, *known):
     return body
 
 
-def _version(described):
-    return {
-        "name": described["name"], "version": described["version"], "source": described.get("source", ""),
-        "stage": described.get("current_stage", "None"),
-    }
+def _text(field: object) -> str:
+    """A field of _fields that may be left out or null."""
+    return field if isinstance(field, str) else ""
 
 
-def _log(handler):
+def _log(handler: RequestHandler) -> None:
     """Write down what went wrong here. Never the query: there are clients that put a token into it."""
     if handler.get_status() >= 500:
         LOG.warning("%s %s was answered with status %d", handler.request.method, handler.request.path, handler.get_status())
 
 
-def application(agent):
+def application(agent: Agent) -> Application:
     """The tornado application for an Agent."""
     shared = {"agent": agent}
     routes = [
