@@ -72,7 +72,8 @@ class _ConfinedTrackingStore(TrackingStore):
     def create_experiment(self, name: str, artifact_location: t.Optional[str] = None, tags: t.Any = None) -> str:
         if artifact_location:
             self.places.check_location(artifact_location)
-        return super().create_experiment(name, artifact_location, tags)
+        number: str = super().create_experiment(name, artifact_location, tags)
+        return number
 
 
 class _ConfinedModelRegistryStore(ModelRegistryStore):
