@@ -28,6 +28,8 @@ OF_ROOT = {"chpasswd", "getsebool", "groupadd", "nft", "nginx", "restorecon", "r
 # What else is particular to a machine is read off the one that runs the rule.
 HOME = re.compile(r"/home/(?!\{|<|(?:admin|sparkflows)\b)\w+/|/root/\.(?:cache|config|pyenv)\b")
 IMAGE_REGISTRY = re.compile(r"\b(?:docker\.io/|quay\.io|ghcr\.io|gcr\.io|mcr\.microsoft\.com)")
+# A requirement with its version, in a lock or in what a lock is made from.
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)", re.MULTILINE)
 # What the admin guide prints, which no index has.
 GUIDES_SLIP = ("h2o-pysparkling-3-2", "3.36.1.2.post")
 
@@ -266,7 +268,7 @@ def documents_state_locked_versions(root: Path) -> Iterator[str]:
     """Every `name==version` in the documents is a pin of a committed lock."""
     pins: dict[str, set[str]] = {}
     for lock in sorted(root.glob("roles/pip_stack/files/locks/*.txt")):
-        for name, version in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;\\]+)", lock.read_text(), re.MULTILINE):
+        for name, version in _PIN.findall(lock.read_text()):
             pins.setdefault(_canonical(name), set()).add(version)
     for where, text in _pages(root):
         for name, version in re.findall(r"\b([A-Za-z][A-Za-z0-9._-]*)==([0-9][A-Za-z0-9.+!]*[A-Za-z0-9])", text):
@@ -277,6 +279,17 @@ def documents_state_locked_versions(root: Path) -> Iterator[str]:
                 yield f"{where}: {name}=={version} is in no lock"
             elif version not in locked:
                 yield f"{where}: {name}=={version}, but the lock says {', '.join(sorted(locked))}"
+
+
+def tools_take_the_stacks_pins(root: Path) -> Iterator[str]:
+    """What the tools pin for the agent's sake, for mypy or its tests, is the version that the stack has."""
+    lock = root / "roles/pip_stack/files/locks/mlflow.txt"
+    pins = dict(_PIN.findall(lock.read_text())) if lock.is_file() else {}
+    for path in (root / "requirements/tooling.in", root / "agent/requirements-test.in"):
+        for name, version in _PIN.findall(path.read_text()) if path.is_file() else []:
+            stack = pins.get(_canonical(name), version)
+            if stack != version:
+                yield f"{_name(path, root)}: {name}=={version}, but the stack has {stack}"
 
 
 def _canonical(name: str) -> str:
@@ -382,6 +395,7 @@ RULES: tuple[Callable[[Path], Iterator[str]], ...] = (
     inventories_have_one_shape,
     inventories_hold_no_secret,
     documents_state_locked_versions,
+    tools_take_the_stacks_pins,
     support_table_is_true,
     documents_name_real_targets,
     documents_name_what_production_needs,

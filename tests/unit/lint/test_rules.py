@@ -168,6 +168,22 @@ def test_documents_state_locked_versions(tree: Tree) -> None:
     ]
 
 
+def test_tools_take_the_stacks_pins(tree: Tree) -> None:
+    root = tree(
+        {
+            "roles/pip_stack/files/locks/mlflow.txt": "prometheus-client==0.17.1 \\\n    --hash=sha256:00\ntornado==6.2\n",
+            "requirements/tooling.in": "mypy\nuv==0.13.9\nprometheus_client==0.17.1\ntornado==6.2\n",
+            "agent/requirements-test.in": "tornado==6.2\npytest\n",
+        }
+    )
+    assert list(rules.tools_take_the_stacks_pins(root)) == []
+    tree({"roles/pip_stack/files/locks/mlflow.txt": "prometheus-client==0.17.1\ntornado==6.3\n"})
+    assert list(rules.tools_take_the_stacks_pins(root)) == [
+        "requirements/tooling.in: tornado==6.2, but the stack has 6.3",
+        "agent/requirements-test.in: tornado==6.2, but the stack has 6.3",
+    ]
+
+
 @pytest.mark.parametrize(
     ("tasks", "missing"),
     [
