@@ -38,9 +38,12 @@ def test_settings_are_saved() -> None:
     }
 
 
-def test_a_second_run_writes_nothing(sparkflows: Host, operator: Operator) -> None:
+def test_a_second_run_writes_nothing(sparkflows: Host, operator: Operator, containers: dict[str, dict[str, str]]) -> None:
     sparkflows.check_output(f"{CURL} --request DELETE http://127.0.0.1:8080/_double/counters")
-    assert operator.play("site").unchanged
+    run = operator.play("site")
+    assert run.unchanged
+    assert f"{len(containers)} of {len(containers)} hosts unchanged." in run.output
+    assert len(run.output.splitlines()) <= 40 + len(containers)
     found = counters(sparkflows)
     assert found["writes"] == 0
     assert found["by_path"]["GET /api/v1/configurations"] == 1
