@@ -24,8 +24,8 @@ author:
 options:
   role:
     description:
-      - The name of the one role to plan. Its part of the result is then returned at the top, too, as RV(steps), RV(differences), RV(inputs)
-        and RV(planned).
+      - The name of the one role to plan. Its part of the result is then returned at the top, too, as RV(steps), RV(changes), RV(differences),
+        RV(inputs) and RV(planned).
       - One of O(role), O(roles), O(site) and O(complete) has to be given.
     type: str
   roles:
@@ -156,6 +156,10 @@ roles:
       returned: always
       type: list
       elements: str
+    changes:
+      description: Whether one of the steps changes something. Others prove that something answers, and wait for it.
+      returned: always
+      type: bool
     differences:
       description: See RV(differences).
       returned: always
@@ -166,7 +170,7 @@ roles:
       returned: always
       type: dict
   sample:
-    jdk: {planned: true, steps: [], differences: [], inputs: {}}
+    jdk: {planned: true, steps: [], changes: false, differences: [], inputs: {}}
 planned:
   description: Whether it is known what the one role has to do.
   returned: with O(role), when the host was read
@@ -178,6 +182,11 @@ steps:
   type: list
   elements: str
   sample: [release]
+changes:
+  description: Whether one of the one role's steps changes something.
+  returned: with O(role), when the host was read
+  type: bool
+  sample: true
 differences:
   description: What is not as wanted, of the one role.
   returned: with O(role), when the host was read

@@ -62,6 +62,7 @@ class State(t.NamedTuple):
     ``reader`` is the module that is asked. A role that leaves nothing behind on its host names another one, which the controller runs.
     ``asks(settings)`` are questions to other hosts that the role changes or rests on, a prediction by the host's name. The other parts find the
     answers in ``settings["answers"]``, by the host's name; `findings` and `inputs` are asked for before there are any, `differences` is not.
+    ``proofs`` are those of its steps that change nothing: they wait for what has to answer, or fail.
     """
 
     questions: t.Callable[[Settings], Questions]
@@ -72,6 +73,7 @@ class State(t.NamedTuple):
     needs: t.Callable[[Settings, Reading, Ahead], list[str]] = lambda settings, reading, ahead: []
     asks: t.Callable[[Settings], dict[str, dict[str, t.Any]]] = lambda settings: {}
     reader: str = HOST
+    proofs: t.Collection[str] = ()
 
 
 def steps(differences: t.Iterable[Difference]) -> list[str]:

@@ -81,7 +81,8 @@ def due(roles: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
 
 
 class Plan(t.NamedTuple):
-    """What a reading comes to: sentences, and for each role its ``steps``, ``differences``, ``inputs`` and whether it is ``planned`` at all.
+    """What a reading comes to: sentences, and for each role its ``steps``, whether one of them ``changes`` something, its ``differences`` and ``inputs``, and
+    whether it is ``planned`` at all.
 
     ``diff`` shows files that are not secret, as Ansible shows differences.
     """
@@ -145,6 +146,7 @@ class Planned:
             roles[role] = {
                 "planned": True,
                 "steps": ahead[role],
+                "changes": not set(ahead[role]).issubset(state.proofs),
                 "differences": [difference._asdict() for difference in found],
                 "inputs": state.inputs(self.settings, reading),
             }
@@ -164,7 +166,7 @@ class Planned:
 
 def _undecided(values: dict[str, t.Any]) -> dict[str, t.Any]:
     """What a plan says of a role that it can't judge, or not yet."""
-    return {"planned": False, "steps": [], "differences": [], "inputs": values}
+    return {"planned": False, "steps": [], "changes": False, "differences": [], "inputs": values}
 
 
 def _by_host(asked: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:

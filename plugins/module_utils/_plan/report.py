@@ -91,14 +91,13 @@ def as_text(of: t.Sequence[Row], width: int | None = None, quiet: bool = False) 
 
 
 def done(plans: t.Mapping[str, t.Mapping[str, t.Any] | None], would: bool) -> str:
-    """What a run that carried these plans out has changed, a line for each host; or would have, in check mode."""
-    changed = {host: sorted({difference["role"] for role in plan["roles"].values() for difference in role["differences"] if difference["step"]},
-                            key=list(plan["roles"]).index) for host, plan in plans.items() if plan}  # fmt: skip
+    """What a run that carried these plans out has changed, a line for each host; or would have, in check mode. Who was only looked at is unchanged."""
+    changed = {host: [name for name, role in plan["roles"].items() if role["changes"]] for host, plan in plans.items() if plan}
     undecided = {host: [name for name, role in plan["roles"].items() if not role["planned"]] for host, plan in plans.items() if plan}
     unchanged = [host for host, roles in changed.items() if not roles and not undecided[host]]
     lines = ["%s: %s in %s" % (host, "would change" if would else "changed", ", ".join(roles)) for host, roles in changed.items() if roles]
     lines += ["%s: not foreseen by the plan: %s" % (host, ", ".join(roles)) for host, roles in undecided.items() if roles]
-    return "\n".join([*lines, "%d of %d hosts unchanged." % (len(unchanged), len(changed))])
+    return "\n".join([*lines, "%d of %d host%s unchanged." % (len(unchanged), len(changed), "" if len(changed) == 1 else "s")])
 
 
 def as_json(of: t.Sequence[Row], made_at: str) -> str:

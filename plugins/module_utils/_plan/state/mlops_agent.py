@@ -381,4 +381,4 @@ def _builtin_to_remove(reading: Reading) -> list[Difference]:
     return of_leftovers(_ROLE, "builtin_removed", _BUILTIN_ALONE, reading)
 
 
-STATE = State(questions, findings, differences, files, inputs, needs)
+STATE = State(questions, findings, differences, files, inputs, needs, proofs=("tracking",))

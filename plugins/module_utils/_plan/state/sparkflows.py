@@ -227,4 +227,4 @@ def _unreached(settings: Settings, reading: Reading) -> list[Difference]:
     ]
 
 
-STATE = State(questions, findings, differences, inputs=inputs)
+STATE = State(questions, findings, differences, inputs=inputs, proofs=("login", "reach"))

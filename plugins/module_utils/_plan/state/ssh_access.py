@@ -313,4 +313,4 @@ def _print(line: str) -> str:
     return "unreadable" if blob is None else fingerprint(blob)
 
 
-STATE = State(questions, findings, differences, inputs=inputs, asks=asks)
+STATE = State(questions, findings, differences, inputs=inputs, asks=asks, proofs=("login",))

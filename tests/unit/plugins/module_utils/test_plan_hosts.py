@@ -13,6 +13,7 @@ import pytest
 import yaml
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_stores as stores
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import hosts
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.states import STATES
 
 ROOT = Path(__file__).resolve().parents[4]
 MLFLOW = ("jdk", "python", "pip_stack", "mlflow_server", "mlops_agent")
@@ -273,6 +274,13 @@ def test_roles_that_go_ask_for_no_packages():
 )
 def test_the_least_python_of_a_host(of_core: object, least: tuple[tuple[int, int], str]) -> None:
     assert hosts.least_python(of_core) == least
+
+
+def test_proofs_are_steps_of_their_role() -> None:
+    for role, state in STATES.items():
+        tasks = "".join(path.read_text() for path in (ROOT / "roles" / role / "tasks").glob("*.yml"))
+        for proof in state.proofs:
+            assert f"'{proof}' in __{role}_plan.steps" in tasks or f"'{proof}']) | length > 0" in tasks, f"{role}: {proof}"
 
 
 def test_a_role_that_differs_is_due_and_so_is_what_follows() -> None:

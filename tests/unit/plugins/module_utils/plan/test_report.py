@@ -17,7 +17,8 @@ def difference(**given: str) -> dict[str, str]:
 
 
 def role(*differences: dict[str, str], planned: bool = True) -> dict[str, Any]:
-    return {"planned": planned, "differences": list(differences), "steps": [], "inputs": {}}
+    steps = [one["step"] for one in differences if one["step"]]
+    return {"planned": planned, "differences": list(differences), "steps": steps, "changes": bool(steps), "inputs": {}}
 
 
 PLANS: dict[str, Any] = {
@@ -76,7 +77,15 @@ def test_what_a_run_did_is_a_line_for_each_host() -> None:
     ]  # fmt: skip
     assert "differs: would change in pip_stack" in report.done(PLANS, would=True)
     # Of what a role found by itself, the plan knows nothing: such a host is not called unchanged.
-    assert report.done({"open": PLANS["open"]}, would=False).splitlines() == ["open: not foreseen by the plan: sagemaker", "0 of 1 hosts unchanged."]
+    assert report.done({"open": PLANS["open"]}, would=False).splitlines() == ["open: not foreseen by the plan: sagemaker", "0 of 1 host unchanged."]
+
+
+def test_what_was_only_looked_at_was_not_changed() -> None:
+    waited = {**role(difference(role="sparkflows", step="reach")), "changes": False}
+    plans = {"looked-at": {"findings": [], "roles": {"sparkflows": waited, "ssh_access": role()}}, "differs": PLANS["differs"]}
+    assert report.done(plans, would=False).splitlines() == ["differs: changed in pip_stack", "1 of 2 hosts unchanged."]
+    # It is a difference all the same: the host does not answer as it should.
+    assert [row.severity for row in report.rows(plans)].count("difference") == 2
 
 
 class Page(html.parser.HTMLParser):

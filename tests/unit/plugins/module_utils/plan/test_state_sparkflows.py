@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import hosts
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state import sparkflows
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.standing import ARGUMENT_SPEC
 
@@ -146,3 +147,16 @@ def test_what_the_file_is_to_hold() -> None:
     assert sparkflows.plain_options({**SETTINGS, "sparkflows_deploy_mode": "local", "sparkflows_mlops_host": ""}) == {
         "tracking_url": TRACKING + "/", "tracking_username": "fire", "deploy_mode": "local",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told", "steps", "changes"),
+    [
+        (seen(), ["login", "reach"], False),
+        (seen(settings={"changed": True, "differences": [URL], "shadowed": []}), ["login", "settings", "reach"], True),
+    ],
+)
+def test_who_only_waits_changes_nothing(told: dict[str, Any], steps: list[str], changes: bool) -> None:
+    read = {**reading(told, **dict.fromkeys((LOGIN, HEALTH), REFUSED)), "packages": None}
+    part = hosts.Planned(["sparkflows"], SETTINGS, lambda role, template, inputs: "", {}).judge(read).roles["sparkflows"]
+    assert (part["steps"], part["changes"]) == (steps, changes)
