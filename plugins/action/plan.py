@@ -74,7 +74,8 @@ class ActionModule(ActionBase):
             settings["ssh_access_key"] = private_key(settings)
         planned = hosts.Planned(roles, settings, variables.fill_in, self._ahead(task_vars))
         try:
-            questions = health.with_questions(planned.questions(), roles, settings) if asks_health else planned.questions()
+            own = {**planned.questions(), **(derived.questions(roles) if site else {})}
+            questions = health.with_questions(own, roles, settings) if asks_health else own
             asked, clients = other_hosts.with_questions_of(questions, inventory.having.get("ssh_access", ()), task_vars)
             reading, unread = host_reading.read(self, planned.reader, asked, task_vars)
         except host_reading.Unreachable as unreachable:
@@ -83,6 +84,8 @@ class ActionModule(ActionBase):
             return self._with_findings(dict(result, roles={}, due=[]), unread, task_vars)
         plan = planned.judge(reading)
         result.update(roles=other_hosts.to_be_read(plan.roles), due=plan.due, settings=variables.public(), derived=variables.derived)
+        if own.get("addresses"):
+            result["addresses"] = reading["addresses"]
         result["answers"] = {client: reading["predictions"][name] for client, name in clients.items()}
         if asks_health:
             result["health"] = [row._asdict() for row in health.rows(roles, settings, plan, reading)]
@@ -95,7 +98,7 @@ class ActionModule(ActionBase):
         made = other_hosts.plain(self._task.args["complete"])
         roles = made.get("roles") or {}
         found = hosts.complete(roles, made.get("settings") or {}, other_hosts.answers(roles, self._task.args.get("answers") or (), task_vars))
-        result.update({key: made[key] for key in ("settings", "derived", "answers", "health") if key in made})
+        result.update({key: made[key] for key in ("settings", "derived", "answers", "addresses", "health") if key in made})
         result.update(roles=other_hosts.to_be_read(roles, task_vars), due=hosts.due(roles))
         result = self._of_one(result, list(roles)) if roles else result
         return self._with_findings(result, list(dict.fromkeys((made.get("findings") or []) + found)), task_vars)

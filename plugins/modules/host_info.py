@@ -18,6 +18,10 @@ description:
   - One execution replaces a row of C(stat), C(slurp), C(service_facts) and C(command) tasks. A role asks once and acts on the differences.
   - Only the operating system, memory and the like are always read. Everything else is read when an option names it.
 options:
+  addresses:
+    description: Whether to tell the addresses of the host.
+    type: bool
+    default: false
   jdk_home:
     description: The home of a JDK.
     type: path
@@ -334,6 +338,13 @@ host:
       returned: success
       type: bool
       sample: true
+    addresses:
+      description:
+        - With O(addresses) the IPv4 and IPv6 addresses of all interfaces that are up, those of loopback and link among them; else none.
+      returned: success
+      type: list
+      elements: str
+      sample: [127.0.0.1, 192.0.2.10, "::1", "2001:db8:17::10", "fe80::5054:ff:fe12:3456"]
     memory_mb:
       description: Memory in MiB, total and available. In a container it is no more than the container may use.
       returned: success
@@ -518,6 +529,7 @@ def argument_spec() -> dict[str, t.Any]:
         return {"type": "list", "elements": "dict", "default": [], "options": options}
 
     return {
+        "addresses": flag,
         "jdk_home": {"type": "path"},
         "python": {"type": "path"},
         "venv": {"type": "path"},

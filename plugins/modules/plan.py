@@ -280,6 +280,12 @@ health:
       type: str
   sample:
     - {severity: critical, kind: unit, name: mlflow-server.service, value: stopped, advice: site.yml starts it., number: 0, host: ""}
+addresses:
+  description: Of a host with the role C(sparkflows) its addresses, for firewalls that are to let it in, as M(sparkflows.mlops.host_info) tells them.
+  returned: with O(site), when the host was read
+  type: list
+  elements: str
+  sample: [127.0.0.1, 192.0.2.10]
 answers:
   description: What the host said to the plans of other hosts, by the name of these hosts. It is public.
   returned: when the host was read

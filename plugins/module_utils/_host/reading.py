@@ -24,6 +24,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host import certificates, packages
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host import predictions as _predictions
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host.addresses import addresses
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host.url_answers import url_answers
 from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import tracking_database
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip import requirements
@@ -89,6 +90,7 @@ def read(params: dict[str, t.Any]) -> dict[str, t.Any]:
         "selinux": selinux(),
         "fips": _text("/proc/sys/crypto/fips_enabled").strip() == "1",
         "ipv6": ipv6(),
+        "addresses": addresses() if params["addresses"] else [],
         "memory_mb": memory_mb(),
         "cgroup_version": 2 if os.path.exists("/sys/fs/cgroup/cgroup.controllers") else 1,
         "disks": {path: disk(path) for path in params["paths"]},

@@ -11,6 +11,8 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import firewall
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.ssh_access import target_of
 from ansible_collections.sparkflows.mlops.plugins.module_utils._urls import service_url
@@ -40,8 +42,15 @@ def names(inventory: Inventory) -> list[str]:
     return found + (["ssh_access_targets"] if inventory.mlflow_hosts else [])
 
 
+def questions(roles: t.Container[str]) -> dict[str, t.Any]:
+    """What a host is asked for the sake of others, as options of C(host_info): where it is, if firewalls are to let it in."""
+    return {"addresses": True} if "sparkflows" in roles else {}
+
+
 def options(roles: t.Container[str], settings: Settings, given: t.Container[str], inventory: Inventory) -> dict[str, t.Any]:
-    """A value for each option of these roles that may be left empty, because the inventory answers it. Raises `Problem` for a port that is none.
+    """A value for each option of these roles that may be left empty, because the inventory answers it.
+
+    Raises `Problem` for a port that is none, and for addresses that would have to be known and are not.
 
     :param settings: the settings in force on the host, of all its roles.
     :param given: the names of those that the inventory gives.
@@ -54,7 +63,7 @@ def options(roles: t.Container[str], settings: Settings, given: t.Container[str]
         found["mlops_agent_tracking_name"] = settings["mlflow_server_name"] if own and "mlops_agent_tracking_uri" not in given else ""
     if "firewall" in roles and "mlops_agent" in roles and "mlflow_server" in roles:
         found["firewall_ports"] = _ports(settings)
-        found["firewall_sources"] = _addresses(inventory)
+        found["firewall_sources"] = settings["firewall_sources"] or (_addresses(inventory) if firewall.present(settings) else [])
     if "ssh_access" in roles:
         found["ssh_access_targets"] = [target_of(host, inventory.hostvars[host]) for host in inventory.mlflow_hosts]
     if "sparkflows" in roles:
@@ -73,10 +82,29 @@ def _ports(settings: Settings) -> list[t.Any]:
 
 
 def _addresses(inventory: Inventory) -> list[str]:
-    """The addresses of the Sparkflows hosts that others can see, as Ansible's facts of them say."""
-    facts = [inventory.hostvars[host].get("ansible_facts") or {} for host in inventory.sparkflows_hosts]
-    seen = [address for family in ("all_ipv4_addresses", "all_ipv6_addresses") for of_host in facts for address in of_host.get(family) or []]
-    return [address for address in dict.fromkeys(seen) if not (ipaddress.ip_address(address).is_loopback or ipaddress.ip_address(address).is_link_local)]
+    """The addresses of the Sparkflows hosts that others can see. Raises `Problem` for hosts that have not told theirs, rather than to lock them out."""
+    told = {host: _told(inventory.hostvars[host]) for host in inventory.sparkflows_hosts}
+    silent = [host for host, addresses in told.items() if addresses is None]
+    if silent:
+        raise Problem(
+            "firewall_sources is not given, so the firewall is to let in the Sparkflows hosts, but this run does not read %s. Name %s in --limit as well, or "
+            "give firewall_sources." % (", ".join(silent), "it" if len(silent) == 1 else "them")
+        )
+    seen = dict.fromkeys(address for addresses in told.values() for address in addresses or ())
+    return [address for address in seen if not (ipaddress.ip_address(address).is_loopback or ipaddress.ip_address(address).is_link_local)]
+
+
+def _told(variables: t.Mapping[str, t.Any]) -> t.Optional[t.Sequence[str]]:
+    """The addresses that a host told of itself in this run, or as facts that were gathered or kept. None for one that was not asked."""
+    plan = variables.get("mlops_plan") or {}
+    facts = variables.get("ansible_facts") or {}
+    for reading in (plan, (variables.get("mlops_where") or {}).get("host") or {}):
+        if "addresses" in reading:
+            return t.cast("t.Sequence[str]", reading["addresses"])
+    if "all_ipv4_addresses" in facts or "all_ipv6_addresses" in facts:
+        return [*facts.get("all_ipv4_addresses", ()), *facts.get("all_ipv6_addresses", ())]
+    # Of one that was planned in vain, the finding stands with it.
+    return [] if plan else None
 
 
 def _model_urls(settings: Settings, inventory: Inventory) -> list[str]:

@@ -209,4 +209,4 @@ def _scores(settings: Settings, reading: Reading) -> list[Difference]:
     return found
 
 
-STATE = State(questions, findings, differences, inputs=inputs, reader="sagemaker_info")
+STATE = State(questions, findings, differences, inputs=inputs, reader="sagemaker_info", proofs=("score",))

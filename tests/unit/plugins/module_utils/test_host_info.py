@@ -18,10 +18,12 @@ from pathlib import Path
 import pytest
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host import reading as host_info
+from ansible_collections.sparkflows.mlops.plugins.module_utils._host.addresses import addresses
 
 NOTHING = {
     "jdk_home": None, "python": None, "venv": None, "lock": None, "units": [], "ports": [], "files": [], "users": [], "groups": [], "paths": [], "commands": [],
     "urls": [], "certificates": [], "packages": [], "package_lock_wait": 0, "databases": [], "in_use": [], "predictions": [],
+    "addresses": False,
 }  # fmt: skip
 HASH = " --hash=sha256:" + "0" * 64
 
@@ -55,6 +57,29 @@ def test_no_ipv6_where_the_kernel_refuses_it(monkeypatch):
 
     monkeypatch.setattr(socket, "socket", refuse)
     assert host_info.ipv6() is False
+
+
+def test_addresses_are_those_that_the_kernel_routes_to_itself():
+    assert read()["addresses"] == []
+    found = read(addresses=True)["addresses"]
+    assert "127.0.0.1" in found and "0.0.0.0" not in found
+    for address in found:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        # One of link is no address without its interface.
+        if not address.startswith("fe80:"):
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.bind((address, 0))
+
+
+def test_addresses_of_other_hosts_are_none_of_its_own(tmp_path):
+    (tmp_path / "fib_trie").write_text(
+        "Main:\n  +-- 0.0.0.0/0 3 0 4\n     |-- 0.0.0.0\n        /0 universe UNICAST\n     |-- 10.0.0.9\n        /32 link BROADCAST\n"
+        "     |-- 10.0.0.10\n        /24 link UNICAST\n        /32 host LOCAL\n     |-- 10.0.0.2\n        /32 host LOCAL tos=1\n"
+        "     |-- 10.0.0.30\n        /32 universe UNICAST\nLocal:\n     |-- 10.0.0.2\n        /32 host LOCAL\n     |-- 10.9.0.0\n        /16 host LOCAL\n"
+    )
+    (tmp_path / "if_inet6").write_text("20010db8000000000000000000000004 02 40 00 80     eth0\n00000000000000000000000000000001 01 80 10 80       lo\n")
+    assert addresses(str(tmp_path)) == ["10.0.0.2", "10.0.0.10", "::1", "2001:db8::4"]
+    assert addresses(str(tmp_path / "gone")) == []
 
 
 def test_it_is_quick():

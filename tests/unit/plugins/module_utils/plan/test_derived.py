@@ -8,19 +8,22 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived
 
 MLFLOW = ("mlflow_server", "mlops_agent", "firewall")
 SETTINGS: dict[str, Any] = {
     "mlflow_server_state": "present", "mlflow_server_listen_address": "127.0.0.1", "mlflow_server_port": 5000, "mlflow_server_name": "mlflow-a",
     "mlflow_server_proxy": "none", "mlflow_server_proxy_port": 443, "mlops_agent_port": 8086, "mlops_agent_model_port_first": 5001,
-    "mlops_agent_model_port_last": 5050, "mlops_agent_tracking_uri": "http://127.0.0.1:5000", "sparkflows_mlops_host": "",
+    "mlops_agent_model_port_last": 5050, "mlops_agent_tracking_uri": "http://127.0.0.1:5000", "sparkflows_mlops_host": "", "firewall_enabled": True,
+    "firewall_state": "present", "firewall_sources": [],
 }  # fmt: skip
 
 
 def inventory(**hostvars: dict[str, Any]) -> derived.Inventory:
     having = {"mlops_agent": ["mlflow-a", "mlflow-b"], "sparkflows": ["sparkflows"]}
-    return derived.Inventory(having, {"mlflow-a": {}, "mlflow-b": {}, "sparkflows": {}, **hostvars})
+    told = {"mlops_plan": {"addresses": ["127.0.0.1", "192.0.2.4", "::1", "2001:db8::4", "fe80::1"]}}
+    return derived.Inventory(having, {"mlflow-a": {}, "mlflow-b": {}, "sparkflows": told, **hostvars})
 
 
 def options(roles: tuple[str, ...] = MLFLOW, given: tuple[str, ...] = (), of: derived.Inventory | None = None, **settings: Any) -> dict[str, Any]:
@@ -51,10 +54,43 @@ def test_the_firewall_opens_what_is_reached_from_elsewhere() -> None:
     assert options(mlflow_server_listen_address="0.0.0.0")["firewall_ports"] == [8086, "5001-5050", 5000]
 
 
-def test_the_firewall_lets_the_sparkflows_hosts_in() -> None:
-    facts = {"all_ipv4_addresses": ["127.0.0.1", "192.0.2.4"], "all_ipv6_addresses": ["fe80::1", "::1", "2001:db8::4"]}
-    assert options(of=inventory(sparkflows={"ansible_facts": facts}))["firewall_sources"] == ["192.0.2.4", "2001:db8::4"]
-    assert options()["firewall_sources"] == []
+SEEN = ["192.0.2.4", "2001:db8::4"]
+FACTS = {"all_ipv4_addresses": ["127.0.0.1", "192.0.2.4"], "all_ipv6_addresses": ["fe80::1", "::1", "2001:db8::4"]}
+
+
+@pytest.mark.parametrize(
+    ("sparkflows", "sources"),
+    [
+        ({"mlops_plan": {"addresses": ["127.0.0.1", "192.0.2.4", "::1", "2001:db8::4", "fe80::1"]}}, SEEN),
+        # A host that is both, or is planned at the same time as one.
+        ({"mlops_where": {"host": {"addresses": ["192.0.2.4", "2001:db8::4"]}}}, SEEN),
+        ({"mlops_where": {"skipped": True}, "mlops_plan": {"addresses": ["192.0.2.4"]}}, ["192.0.2.4"]),
+        # Facts that are kept from run to run, where --limit leaves the host out.
+        ({"ansible_facts": FACTS}, SEEN),
+        # What was read in this run wins over what is kept.
+        ({"mlops_plan": {"addresses": ["192.0.2.5"]}, "ansible_facts": FACTS}, ["192.0.2.5"]),
+        # It has findings of its own, and no run goes on.
+        ({"mlops_plan": {"findings": ["…"], "roles": {}}}, []),
+    ],
+)
+def test_the_firewall_lets_the_sparkflows_hosts_in(sparkflows: dict[str, Any], sources: list[str]) -> None:
+    assert options(of=inventory(sparkflows=sparkflows))["firewall_sources"] == sources
+
+
+@pytest.mark.parametrize("silent", [{}, {"mlops_where": {"skipped": True}}, {"ansible_facts": {"os_family": "Debian"}}])
+def test_nobody_is_locked_out_for_want_of_an_address(silent: dict[str, Any]) -> None:
+    having = {"mlops_agent": ["mlflow-a"], "sparkflows": ["told", "silent"]}
+    of = derived.Inventory(having, {"mlflow-a": {}, "told": {"mlops_plan": {"addresses": ["192.0.2.4"]}}, "silent": silent})
+    with pytest.raises(Problem, match=r"this run does not read silent\. Name it in --limit as well, or give firewall_sources\."):
+        options(of=of)
+    for changes in ({"firewall_enabled": False}, {"firewall_state": "absent"}):
+        assert options(of=of, **changes)["firewall_sources"] == []
+    assert options(of=of, firewall_sources=["192.0.2.0/24"])["firewall_sources"] == ["192.0.2.0/24"]
+
+
+def test_who_may_be_let_in_is_asked_where_it_is() -> None:
+    assert derived.questions(["ssh_access", "sparkflows"]) == {"addresses": True}
+    assert derived.questions(MLFLOW) == {}
 
 
 def test_ssh_goes_where_ansible_goes() -> None:
