@@ -15,13 +15,12 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import boto
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._http import check_base_url
 
 try:
-    import boto3
     import boto3.exceptions
-    import botocore.config
     import botocore.exceptions
     import botocore.parsers
 
@@ -91,32 +90,19 @@ class Aws:
             service: check_base_url(str(url), "aws_service_endpoint_urls.%s" % service) for service, url in (params["aws_service_endpoint_urls"] or {}).items()
         }
         self._verify = params["ca_path"] or params["validate_certs"] if params["validate_certs"] else False
-        self._config = botocore.config.Config(
-            connect_timeout=params["timeout"], read_timeout=params["timeout"], retries={"mode": "standard", "max_attempts": 3}
-        )
+        self._timeout = params["timeout"]
         try:
-            # Keys that were given win over those of the environment, and a token of the environment is never mixed with them.
-            self._session = boto3.Session(
-                aws_access_key_id=params["aws_access_key_id"],
-                aws_secret_access_key=params["aws_secret_access_key"],
-                aws_session_token=params["aws_session_token"],
-                profile_name=params["aws_profile"],
-                region_name=self.region,
-            )
+            keys = {name: params[name] for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")}
+            self._session = boto.session(self.region, profile_name=params["aws_profile"], **keys)
         except botocore.exceptions.BotoCoreError as error:
             raise self._failure("the session", error) from None
 
     def client(self, service: str) -> t.Any:
-        """The client of a service.
-
-        Without an endpoint among the options botocore follows AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL and the profile, in this order:
-        https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
-        """
+        """The client of a service, at its endpoint among the options; see `boto.client` for one without."""
         if service not in self._clients:
             try:
-                self._clients[service] = self._session.client(
-                    service, endpoint_url=self._endpoints.get(service, self._endpoint), verify=self._verify, config=self._config
-                )
+                endpoint = self._endpoints.get(service, self._endpoint)
+                self._clients[service] = boto.client(self._session, service, endpoint, self._verify, connect=self._timeout, read=self._timeout)
             except (botocore.exceptions.BotoCoreError, ValueError, OSError) as error:
                 raise self._failure(service, error) from None
         return self._clients[service]

@@ -16,17 +16,14 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import boto
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import Releases, make_folder, megabytes, need_space, remove
 
 try:
-    import boto3
-    import botocore.config
     import botocore.exceptions
-
-    HAS_BOTO3 = True
 except ImportError:
-    HAS_BOTO3 = False
+    pass  # boto3 brings it, and whoever has none is told when a session is made
 
 _MEGA = 1000000
 
@@ -35,22 +32,16 @@ class Folder:
     """A folder of a bucket. Its digest is made of the names, sizes and ETags of its objects, so that no download is needed to compare."""
 
     def __init__(self, params: t.Mapping[str, t.Any], uri: str) -> None:
-        if not HAS_BOTO3:
-            raise Problem(sentence(missing_required_lib("boto3")) + " A model from S3 needs it.")
         self._uri = uri
         self._bucket, dummy, key = uri[len("s3://") :].partition("/")
         self._prefix = key.rstrip("/") + "/"
         self._limit = params["model_max_mb"] * _MEGA
         self._secret = params["s3_secret_key"]
         try:
-            self._client = boto3.client(
-                "s3",
-                aws_access_key_id=params["s3_access_key"],
-                aws_secret_access_key=params["s3_secret_key"],
-                endpoint_url=params["s3_endpoint"],
-                region_name=params["s3_region"],
-                config=botocore.config.Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "max_attempts": 3}),
-            )
+            session = boto.session(params["s3_region"], params["s3_access_key"], params["s3_secret_key"])
+            self._client = boto.client(session, "s3", params["s3_endpoint"], None, connect=10, read=60)
+        except ImportError:
+            raise Problem(sentence(missing_required_lib("boto3")) + " A model from S3 needs it.") from None
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             raise self._failure(error) from None
 

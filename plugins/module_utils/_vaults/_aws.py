@@ -9,10 +9,10 @@
 from __future__ import annotations
 
 import abc
-import os
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import boto
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._vaults._base import Denied, Login, Missing, Params, Vault, check_url, lacks, pick_field
 
@@ -99,27 +99,18 @@ class _Aws(Vault):
     def _connect(self) -> t.Any:
         """A client; making it reads configuration files and speaks to no server."""
         try:
-            import boto3
-            from botocore.config import Config
             from botocore.exceptions import BotoCoreError
+
+            try:
+                self._session = boto.session(self.params["aws_region"], **self.login.options())
+                if not self._session.region_name:
+                    raise Problem("No AWS region is known. Set aws_region, or AWS_REGION or AWS_DEFAULT_REGION in the environment.")
+                seconds = self.params["timeout"]
+                return boto.client(self._session, self.service, self.params["aws_endpoint_url"], self.verify(), connect=seconds, read=seconds)
+            except (BotoCoreError, ValueError) as error:
+                raise Problem("%s cannot be used: %s" % (self.subject, sentence(self.secrets.hide(str(error))))) from None
         except ImportError:
             raise lacks("boto3", "source=%s" % self.params["source"]) from None
-        try:
-            # boto3 knows AWS_DEFAULT_REGION alone; AWS_REGION is what other tools of AWS read, and what containers of AWS are given.
-            session = boto3.Session(region_name=self.params["aws_region"] or os.environ.get("AWS_REGION") or None, **self.login.options())
-            self._session = session
-            if not session.region_name:
-                raise Problem("No AWS region is known. Set aws_region, or AWS_REGION or AWS_DEFAULT_REGION in the environment.")
-            return session.client(
-                self.service,
-                endpoint_url=self.params["aws_endpoint_url"] or None,
-                verify=self.verify(),
-                config=Config(
-                    connect_timeout=self.params["timeout"], read_timeout=self.params["timeout"], retries={"mode": "standard", "total_max_attempts": 3}
-                ),
-            )
-        except (BotoCoreError, ValueError) as error:
-            raise Problem("%s cannot be used: %s" % (self.subject, sentence(self.secrets.hide(str(error))))) from None
 
     def read(self) -> bytes:
         from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError

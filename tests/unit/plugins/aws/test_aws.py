@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 import json
+import pathlib
+import re
 import socket
 import typing as t
 
 import pytest
+from botocore.exceptions import ClientError
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import boto
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws import session as _aws
 from ansible_collections.sparkflows.mlops.plugins.module_utils._aws.session import Aws, aws_argument_spec, merged_tags, tag_dict, tag_list
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
@@ -135,6 +139,27 @@ def test_without_boto3(clean_environment, monkeypatch):
     monkeypatch.setattr(_aws, "HAS_BOTO3", False)
     with pytest.raises(Problem, match=r"^Failed to import the required Python library \(boto3\) on "):
         make(**keys())
+
+
+def test_sessions_are_made_in_one_place():
+    plugins = pathlib.Path(boto.__file__).parents[2]
+    makers = [path.name for path in sorted(plugins.rglob("*.py")) if re.search(r"\bboto3\.(?:Session|client|resource)\(", path.read_text())]
+    assert makers == ["boto.py"]
+
+
+def test_a_region_of_the_environment(clean_environment, monkeypatch):
+    """Other tools of AWS read AWS_REGION, which boto3 does not."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    assert (boto.session(None).region_name, boto.session("us-east-1").region_name) == ("eu-central-1", "us-east-1")
+
+
+def test_a_client_does_not_ask_for_ever(clean_environment, http_server):
+    http_server.route("POST", "/", (500, {"__type": "InternalFailure", "message": "later"}, {"Content-Type": "application/x-amz-json-1.1"}))
+    client = boto.client(boto.session("eu-central-1", "key", "secret"), "ecr", http_server.url, None, connect=5, read=5)
+    with pytest.raises(ClientError):
+        client.describe_repositories()
+    assert len(http_server.requests) == 3
 
 
 def test_tags():

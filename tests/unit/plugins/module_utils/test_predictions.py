@@ -146,9 +146,11 @@ def test_an_option_that_a_module_does_not_have_is_a_sentence(module: str) -> Non
 
 @pytest.mark.parametrize(
     ("loaded", "unwanted"),
-    [("_plan.validation", "boto3"), ("_plan.hosts", "boto3"), ("_host.reading", "_scorer.services"), ("_host.reading", "_sparkflows.standing"),
-     ("_host.reading", "boto3"), ("_host.reading", "_aws.standing")],
-)
+    [
+        ("_plan.validation", "boto3"), ("_plan.hosts", "boto3"), ("_vaults._aws", "boto3"), ("_host.reading", "boto3"),
+        ("_host.reading", "_scorer.services"), ("_host.reading", "_sparkflows.standing"), ("_host.reading", "_aws.standing"),
+    ],
+)  # fmt: skip
 def test_a_plan_loads_only_what_it_asks(loaded: str, unwanted: str) -> None:
     """A fresh process, as others in this one have loaded everything."""
     prefix = "ansible_collections.sparkflows.mlops.plugins.module_utils."
