@@ -14,7 +14,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import deri
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.health import host as health
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.states import STATES
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils import host_reading, other_hosts
-from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import ROLES, InventorySettings
+from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import ROLES, InventorySettings, inventory_of, roles_of
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.private_key import private_key
 
 
@@ -41,13 +41,13 @@ class ActionModule(ActionBase):
             sentence = "Exactly one of role, roles, site and complete has to be given: a role, a list of them, lists by group, or a plan."
             return dict(result, failed=True, msg=sentence)
         site = args.get("site") or {}
-        roles = [args["role"]] if args.get("role") else args.get("roles") or self._roles_of(site, task_vars)
+        roles = [args["role"]] if args.get("role") else args.get("roles") or roles_of(site, task_vars)
         made = args.get("made")
         if made and self._task.check_mode and all(role in made["roles"] and made["roles"][role]["planned"] for role in roles):
             # Nothing was done since, and what earlier roles would have done is in it.
             result.update(findings=made["findings"], roles={role: made["roles"][role] for role in roles})
             return self._of_one(result, roles)
-        inventory = derived.Inventory(self._having(site, task_vars), task_vars.get("hostvars", {}))
+        inventory = inventory_of(site, task_vars)
         asks_health = args.get("health") and boolean(args["health"])
         judged = [*roles, "health"] if asks_health else roles
         variables = InventorySettings(self, judged, task_vars, derived.names(inventory) if site else ())
@@ -107,14 +107,6 @@ class ActionModule(ActionBase):
         """What roles before this one would have done on this host, which check mode left undone."""
         plans = {role: task_vars.get("__%s_plan" % role) for role in STATES} if self._task.check_mode else {}
         return {role: list(plan["steps"]) for role, plan in plans.items() if plan and "steps" in plan}
-
-    def _roles_of(self, site: t.Mapping[str, list[str]], task_vars: Variables) -> list[str]:
-        """The roles of a host, by the groups that it is in."""
-        return [role for group, roles in site.items() if group in task_vars["group_names"] for role in roles]
-
-    def _having(self, site: t.Mapping[str, list[str]], task_vars: Variables) -> dict[str, list[str]]:
-        """The hosts that have each role."""
-        return {role: task_vars["groups"].get(group, []) for group, roles in site.items() for role in roles}
 
     def _of_one(self, result: Result, roles: t.Sequence[str]) -> Result:
         """A role that plans for itself finds its part at the top."""

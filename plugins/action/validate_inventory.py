@@ -8,19 +8,23 @@ from __future__ import annotations
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import InventorySettings
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived
+from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import InventorySettings, inventory_of, roles_of
 
 
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("roles", "groups", "derived"))
+    _VALID_ARGS = frozenset(("roles", "site"))
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        inventory = InventorySettings(self, self._task.args["roles"], task_vars or {}, self._task.args.get("derived") or ())
-        problems = inventory.problems(self._task.args.get("groups") or ())
+        task_vars = task_vars or {}
+        site = self._task.args.get("site") or {}
+        roles = self._task.args.get("roles") or roles_of(site, task_vars)
+        inventory = InventorySettings(self, roles, task_vars, derived.names(inventory_of(site, task_vars)) if site else ())
+        problems = inventory.problems(site)
         result["problems"] = problems
         result["changed"] = False
         if problems:

@@ -22,17 +22,12 @@ options:
     description: Names of this collection's roles whose variables are checked.
     type: list
     elements: str
-    required: true
-  groups:
-    description: Groups that the inventory must have. They may be empty.
-    type: list
-    elements: str
-    default: []
-  derived:
-    description: Variables of these roles that a playbook fills in where the inventory leaves them empty, so that nothing is said of that.
-    type: list
-    elements: str
-    default: []
+  site:
+    description:
+      - For each group of the inventory the roles that its hosts have, as for M(sparkflows.mlops.plan). The roles of the host are those of all groups that
+        it is in; groups that the inventory lacks are problems, and nothing is said of variables that the rest of the inventory answers.
+      - Either O(roles) or O(site) has to be given.
+    type: dict
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 attributes:
@@ -50,7 +45,6 @@ EXAMPLES = r"""
 - name: Check the variables of the MLflow hosts
   sparkflows.mlops.validate_inventory:
     roles: [jdk, python, pip_stack, mlflow_server, mlops_agent]
-    groups: [mlflow_hosts, sparkflows_hosts, scorer_hosts]
 """
 
 RETURN = r"""

@@ -31,6 +31,17 @@ ROLES = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.rea
 _OWN_NAME = re.compile(r"^(\w+):|^ *register: (\w+)$", re.MULTILINE)
 
 
+def roles_of(site: t.Mapping[str, list[str]], task_vars: t.Mapping[str, t.Any]) -> list[str]:
+    """The roles of a host, by the groups that it is in."""
+    return [role for group, roles in site.items() if group in task_vars["group_names"] for role in roles]
+
+
+def inventory_of(site: t.Mapping[str, list[str]], task_vars: t.Mapping[str, t.Any]) -> derived.Inventory:
+    """The hosts that have each role, and all variables."""
+    having = {role: task_vars["groups"].get(group, []) for group, roles in site.items() for role in roles}
+    return derived.Inventory(having, task_vars.get("hostvars", {}))
+
+
 class _Context(t.Dict[str, t.Any]):
     """Variables for one template. The lookup copies them to add its own; a deep copy of an inventory would take longer than filling the template in."""
 

@@ -17,9 +17,12 @@ ROOT = Path(__file__).resolve().parents[4]
 SECRET = "canary-8f3a6c2e7b"
 
 
-def validate(folder, variables, groups=("mlflow_hosts", "sparkflows_hosts", "scorer_hosts")):
-    """Run validate.yml over one host with these variables; return exit code and output."""
-    children = {group: {"hosts": {"host-1": {}} if group == "mlflow_hosts" else {}} for group in groups}
+GROUPS = ("mlflow_hosts", "sparkflows_hosts", "scorer_hosts")
+
+
+def validate(folder, variables, groups=GROUPS, members=(("host-1", "mlflow_hosts"),)):
+    """Run validate.yml over one host, or these members of groups, with these variables; return exit code and output."""
+    children = {group: {"hosts": {host: {} for host, its in members if its == group}} for group in groups}
     inventory = {"all": {"vars": {"mlops_agent_token": SECRET, **variables}, "children": children}}
     (folder / "inventory.json").write_text(json.dumps(inventory))
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "playbooks/validate.yml", "-vvv"]
@@ -65,6 +68,16 @@ def test_all_problems_are_told_in_one_run(tmp_path):
     assert code != 0
     for said in ("no group sparkflows_hosts", "mlflow_server_port must be a whole number", "Did you mean jdk_state?"):
         assert said in output
+
+
+def test_hosts_of_all_groups_are_told_in_one_run(tmp_path):
+    variables = {"mlflow_server_port": 80, "scorer_request_timeout": 0, "sparkflows_token": SECRET, "sparkflows_url": "nowhere"}
+    members = [("both", "mlflow_hosts"), ("both", "sparkflows_hosts"), ("scorer", "scorer_hosts")]
+    code, output = validate(tmp_path, variables, members=members)
+    assert code != 0
+    for said in ("mlflow_server_port is '80'", "sparkflows_url is 'nowhere'", "scorer_request_timeout is '0'"):
+        assert said in output
+    assert SECRET not in output
 
 
 def test_a_secret_that_cannot_be_worked_out_is_not_quoted(tmp_path):
