@@ -10,6 +10,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,6 +166,20 @@ def test_again_without_a_change(operator) -> None:
     assert again.unchanged
     # One reading of each host, and nothing else.
     assert re.findall(r"Using module file \S+/(\w+)\.py", again.output) == ["host_info"] * 3
+
+
+def test_a_plan_asks_sparkflows_where_it_is(operator, tmp_path: Path) -> None:
+    """By its one reading, from which the sources come that the role was given above by hand; a plan that leaves it out knows nobody to let in."""
+    sparkflows = {"sparkflows_token": "0123456789abcdef", "sparkflows_deploy_mode": "local", "sparkflows_tracking_url": "http://127.0.0.1:5000"}
+    given = {**sparkflows, "sparkflows_health_timeout": 1, "firewall_sources": []}
+    run = operator.play("plan", "-vvv", plan_report=str(tmp_path / "plan.json"), **given)
+    assert re.findall(r"Using module file \S+/(\w+)\.py", run.output) == ["host_info"] * 4
+    rows = json.loads((tmp_path / "plan.json").read_text())["rows"]
+    assert {row["host"] for row in rows if row["role"] == "mlops_agent"} == set(BACKENDS), "all were planned"
+    assert [row for row in rows if row["role"] == "firewall"] == []
+
+    run = operator.play("preflight", "--limit", "nftables,localhost", fails=True, **given)
+    assert "this run does not read client. Name it in --limit as well, or give firewall_sources." in run.text
 
 
 def test_established_connections_stay(operator, world: World) -> None:
