@@ -83,7 +83,7 @@ class ActionModule(ActionBase):
         if unread:
             return self._with_findings(dict(result, roles={}, due=[]), unread, task_vars)
         plan = planned.judge(reading)
-        result.update(roles=other_hosts.to_be_read(plan.roles), due=plan.due, settings=variables.public(), derived=variables.derived)
+        result.update(roles=other_hosts.to_be_read(plan.roles), due=plan.due, settings=variables.public(), derived=derived.learnt(variables.derived, reading))
         if own.get("addresses"):
             result["addresses"] = reading["addresses"]
         result["answers"] = {client: reading["predictions"][name] for client, name in clients.items()}

@@ -119,6 +119,19 @@ def _model_urls(settings: Settings, inventory: Inventory) -> list[str]:
     return urls
 
 
+def learnt(options: t.Mapping[str, t.Any], reading: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The same options, with what the host's own reading answers: a scorer on a host of Sparkflows is planned together with it."""
+    if options.get("scorer_sparkflows_release") == "":
+        return {**options, "scorer_sparkflows_release": release_here(reading)}
+    return dict(options)
+
+
+def release_here(reading: t.Mapping[str, t.Any]) -> str:
+    """The release of the Sparkflows that the host runs, as its reading tells; empty where it does not."""
+    server = (reading["predictions"].get("sparkflows") or {}).get("server") or {}
+    return str(server.get("version") or "")
+
+
 def _release(inventory: Inventory) -> str:
     """The release of Sparkflows, as the plan of the first of its hosts says."""
     plans = [inventory.hostvars[host].get("mlops_plan") or {} for host in inventory.sparkflows_hosts]

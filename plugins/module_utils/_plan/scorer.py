@@ -26,6 +26,11 @@ def present(settings: Settings) -> bool:
     return bool(settings["scorer_state"] == "present")
 
 
+def ports(settings: Settings) -> list[tuple[str, t.Any]]:
+    """What names a port that the role takes, with the port; those of containers are not among them."""
+    return [("scorer_services (port of %s)" % rules.shown(entry["name"]), entry["port"]) for entry in settings["scorer_services"]] if present(settings) else []
+
+
 def _pattern(name: str, value: str) -> list[str]:
     try:
         re.compile(value.replace("{release}", "1"))

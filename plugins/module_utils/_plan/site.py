@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import typing as t
 
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import mlflow_server, mlops_agent, pip_stack, ssh_access
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import mlflow_server, mlops_agent, pip_stack, scorer, ssh_access
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._rules import Settings, shown
 
 
@@ -41,7 +41,8 @@ def problems(settings: Settings, roles: t.Container[str], hosts: t.Container[str
 
 def _port_problems(settings: Settings, roles: t.Container[str]) -> list[str]:
     """Ports that are taken twice, or lie within the range that is kept for models."""
-    ports = [pair for role, module in (("mlflow_server", mlflow_server), ("mlops_agent", mlops_agent)) if role in roles for pair in module.ports(settings)]
+    taking = (("mlflow_server", mlflow_server), ("mlops_agent", mlops_agent), ("scorer", scorer))
+    ports = [pair for role, module in taking if role in roles for pair in module.ports(settings)]
     found = [
         "%s and %s are both %d; give each a port of its own." % (one, other, port)
         for (one, port), (other, same) in itertools.combinations(ports, 2)

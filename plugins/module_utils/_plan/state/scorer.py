@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _host_checks as checks
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _packages_wanted as packages
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import scorer as rules
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import Ahead, Contents, Difference, Inputs, Questions, State
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
+from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.images import fitting_release
 
 #: The package of a docker engine by distribution or family; RHEL and its rebuilds have none.
 ENGINES = {"Debian": "docker.io", "Ubuntu": "docker.io", "Amazon": "docker"}
@@ -41,6 +44,24 @@ def services(settings: Settings) -> list[dict[str, t.Any]]:
 
 def _knows_release(settings: Settings) -> bool:
     return bool(settings["scorer_sparkflows_release"] or settings["scorer_sparkflows_url"])
+
+
+def _release_here(settings: Settings, reading: Reading) -> str:
+    """The release that the images have to fit, where nothing but the same reading tells it: of the Sparkflows on this host. Else empty."""
+    return derived.release_here(reading) if settings["scorer_release_check"] and not _knows_release(settings) else ""
+
+
+def _unfitting(settings: Settings, reading: Reading) -> list[str]:
+    """An image of another release than the Sparkflows on this host, which the prediction did not know."""
+    release = _release_here(settings, reading)
+    try:
+        if release:
+            fitting_release(
+                {"release_check": True, "sparkflows_release": release, "services": services(settings), "release_pattern": settings["scorer_release_pattern"]}
+            )
+    except Problem as problem:
+        return [str(problem)]
+    return []
 
 
 def _prediction(settings: Settings) -> dict[str, t.Any]:
@@ -83,7 +104,7 @@ def findings(settings: Settings, reading: Reading) -> list[str]:
         elif packages.chosen(ENGINES, reading) is None:
             found.append("The host has no docker engine, and its distribution offers none: install docker-ce from its own repository.")
     wanted = {entry["port"]: ("the scorer %s" % entry["name"], (PROXY_UNIT,)) for entry in settings["scorer_services"]}
-    return found + checks.ports(reading, wanted) + foreseen
+    return found + checks.ports(reading, wanted) + foreseen + _unfitting(settings, reading)
 
 
 def _has_engine(reading: Reading) -> bool:
@@ -101,7 +122,8 @@ def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:
     engine = [] if _has_engine(reading) else [packages.chosen(ENGINES, reading)]
     missing = engine + (["haproxy"] if reading["commands"]["haproxy"] is None else [])
     apt = reading["os"]["family"] == "Debian"
-    seen = reading["predictions"]["scorer"]
+    seen = dict(reading["predictions"]["scorer"])
+    seen["release"] = seen.get("release") or _release_here(settings, reading) or None
     return {
         "services": services(settings),
         "apt": apt,
@@ -133,7 +155,7 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
         found.append(Difference("scorer", "engine", ENGINE_UNIT, before, "active, enabled"))
     if reading["selinux"] == "enforcing" and not str(reading["files"][BOOLEAN]["text"] or "").startswith("1"):
         found.append(Difference("scorer", "selinux", "haproxy_connect_any", "off", "on", "SELinux keeps HAProxy from the ports of the scorers."))
-    if settings["scorer_release_check"] and not _knows_release(settings):
+    if settings["scorer_release_check"] and not _knows_release(settings) and not _release_here(settings, reading):
         found.append(Difference("scorer", "services", "release of Sparkflows", "not known", "compared with the images", "Give scorer_sparkflows_release."))
     notes = [Difference("scorer", "", "note", sentence, "") for sentence in values["notes"]]
     return found + foreseen + notes

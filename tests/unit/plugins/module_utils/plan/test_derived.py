@@ -113,6 +113,16 @@ def test_scorers_fit_the_release_of_sparkflows() -> None:
     assert options(("scorer",)) == {"scorer_sparkflows_release": ""}
 
 
+def test_a_scorer_beside_sparkflows_learns_its_release_from_the_same_reading() -> None:
+    reading = {"predictions": {"sparkflows": {"error": None, "server": {"version": "3.2.84"}}}}
+    silent = {"scorer_sparkflows_release": "", "firewall_ports": [8086]}
+    assert derived.learnt(silent, reading) == {"scorer_sparkflows_release": "3.2.84", "firewall_ports": [8086]}
+    assert derived.learnt({"scorer_sparkflows_release": "3.2.85"}, reading) == {"scorer_sparkflows_release": "3.2.85"}
+    for told_nothing in ({}, {"sparkflows": {"error": "It does not answer."}}, {"sparkflows": {"server": None}}):
+        assert derived.learnt(silent, {"predictions": told_nothing}) == silent
+    assert derived.learnt({"firewall_ports": []}, reading) == {"firewall_ports": []}
+
+
 def test_nobody_has_to_give_what_the_inventory_answers() -> None:
     assert set(derived.names(inventory())) == {"firewall_ports", "firewall_sources", "mlops_agent_tracking_uri", "ssh_access_targets"}
     assert set(derived.names(derived.Inventory({}, {}))) == {"firewall_ports", "mlops_agent_tracking_uri"}

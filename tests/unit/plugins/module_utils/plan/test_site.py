@@ -48,6 +48,26 @@ def test_what_does_not_go_together_is_told(changes: Changes, sentence: str) -> N
     assert [found for found in problems(changes) if found.startswith(sentence)], problems(changes)
 
 
+SCORER = {
+    "scorer_image": "registry.example.com/scorer:1", "scorer_container_port": 8080, "scorer_model_mount": "/model", "scorer_score_path": "/score",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("port", "sentence"),
+    [
+        (8086, "mlops_agent_port and scorer_services (port of churn) are both 8086; give each a port of its own."),
+        (5000, "mlflow_server_port and scorer_services (port of churn) are both 5000; give each a port of its own."),
+        (5007, "scorer_services (port of churn) is 5007, which lies in the range kept for models (5001 to 5050); move one of them."),
+        (9001, None),
+    ],
+)
+def test_a_scorer_beside_mlflow_has_a_port_of_its_own(port: int, sentence: str | None) -> None:
+    scorers = {**SCORER, "scorer_services": [{"name": "churn", "port": port, "model": {"path": "/srv/churn"}}]}
+    assert problems(scorers, [*ROLES, "scorer"]) == ([sentence] if sentence else [])
+    assert problems({**scorers, "scorer_state": "absent"}, [*ROLES, "scorer"]) == []
+
+
 def test_a_moved_stack_is_told_of_each_role_that_would_miss_it() -> None:
     told = [re.findall(r"but (\w+) is still", sentence) for sentence in problems({"pip_stack_prefix": "/srv/stack"})]
     assert told == [["mlflow_server_stack"], ["mlops_agent_stack"]]

@@ -98,6 +98,20 @@ def test_a_release_that_nothing_tells_is_left_to_the_run() -> None:
     assert told({**settings, "scorer_sparkflows_url": "http://sparkflows:8080"}) == []
 
 
+def test_the_release_of_a_sparkflows_on_the_same_host_is_in_the_same_reading() -> None:
+    """Host and scorer are planned together, so that no plan of the Sparkflows host tells it before."""
+    settings = {**SETTINGS, "scorer_sparkflows_release": ""}
+    here = {"predictions": {"scorer": UNCHANGED, "sparkflows": {"error": None, "server": {"version": "3.2.85"}}}}
+    assert told(settings, **here) == scorer.findings(settings, reading(**here)) == []
+    assert scorer.inputs(settings, reading(**here))["result"]["release"] == "3.2.85"
+    here["predictions"]["sparkflows"]["server"]["version"] = "3.2.84"
+    (sentence,) = scorer.findings(settings, reading(**here))
+    assert sentence.startswith("The scorer churn would run the image registry.example.com/team/scorer:3.2.85 of release 3.2.85, but Sparkflows has the release")
+    assert scorer.findings({**settings, "scorer_release_check": False}, reading(**here)) == []
+    # What the admin gives is asked for in the reading itself.
+    assert scorer.findings(SETTINGS, reading(**here)) == told(SETTINGS, **here) == []
+
+
 def test_what_would_fail_is_found_before() -> None:
     refused = foreseen(error="The scorer churn would run the image of another release.")
     for settings in (SETTINGS, ABSENT):
