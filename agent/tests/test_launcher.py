@@ -5,9 +5,11 @@
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
 
+import gunicorn.util
 import pytest
 from conftest import SOURCE
 from mlops_agent import files, serve_model
@@ -238,6 +240,16 @@ def test_no_proxy_stands_between_the_host_and_itself(given, hosts):
         env=proxied, stdout=subprocess.PIPE, check=True,
     )
     assert called.stdout.strip() == b"{}"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::", "::1", "fd00::7"])
+def test_the_server_listens_at_an_address_of_either_family(launcher, address):
+    config = json.loads(pathlib.Path(launcher.path("config.json")).read_text())
+    launcher.write("config.json", json.dumps(dict(config, model_address=address)))
+    arguments = launcher.run()[2]["arguments"]
+    host, port = (arguments[arguments.index(option) + 1] for option in ("--host", "--port"))
+    # As MLflow joins them for gunicorn, and gunicorn takes them apart.
+    assert gunicorn.util.parse_address("{}:{}".format(host, port)) == (address, 5003)
 
 
 def test_h2o(launcher):

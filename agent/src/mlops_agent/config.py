@@ -168,5 +168,10 @@ def loopback_for(address: str) -> str:
     return address
 
 
+def bracketed(host: str) -> str:
+    """A host as it stands before a port: an IPv6 address in brackets (RFC 3986, 3.2.2)."""
+    return "[{}]".format(host) if ":" in host else host
+
+
 def url(host: str, port: int) -> str:
-    return "http://{}:{}".format("[{}]".format(host) if ":" in host else host, port)
+    return "http://{}:{}".format(bracketed(host), port)

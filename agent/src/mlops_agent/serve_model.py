@@ -312,8 +312,10 @@ def prune(cache: str, key: str) -> None:
 
 
 def mlflow_arguments(spec: Spec, config: settings.Config, model: str) -> list[str]:
+    # MLflow puts host and port together as they are.
+    host = settings.bracketed(spec.address(config.model_address))
     return [
-        "models", "serve", "--env-manager", "local", "--model-uri", model, "--host", spec.address(config.model_address),
+        "models", "serve", "--env-manager", "local", "--model-uri", model, "--host", host,
         "--port", str(spec.port), "--workers", str(spec.workers), "--timeout", str(spec.request_timeout),
     ]
 

@@ -151,22 +151,25 @@ def ipv6() -> bool:
 
 
 def memory_mb() -> dict[str, int]:
-    """Memory in MiB, no more than the control group of the host (a container) may use."""
+    """Memory in MiB, no more than the control group of the host (a container) may use.
+
+    What a control group uses has the cache of files in it, which the kernel gives up before anything else (memory.stat in the kernel's
+    Documentation/admin-guide/cgroup-v2.rst).
+    """
     values: dict[str, str] = dict(re.findall(r"^(\w+):\s+(\d+) kB", _text("/proc/meminfo"), re.M))
     total = int(values.get("MemTotal", 0)) * 1024
     available = int(values.get("MemAvailable", values.get("MemFree", 0))) * 1024
-    for limit_file, usage_file in (
-        ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-        ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+    for folder, limit_file, usage_file, cache in (
+        ("/sys/fs/cgroup/", "memory.max", "memory.current", "inactive_file"),
+        ("/sys/fs/cgroup/memory/", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
-        limit = _text(limit_file).strip()
+        limit = _text(folder + limit_file).strip()
         if limit.isdigit() and int(limit) < total:
             total = int(limit)
-            usage = _text(usage_file).strip()
-            # What was read from files and not used lately makes room for whoever wants it; version 1 counts the groups below apart.
-            statistics = dict(re.findall(r"^(\w+) (\d+)$", _text(os.path.join(os.path.dirname(limit_file), "memory.stat")), re.M))
-            cached = int(statistics.get("total_inactive_file", statistics.get("inactive_file", 0)))
-            available = min(available, total - int(usage) + cached if usage.isdigit() else total)
+            usage = _text(folder + usage_file).strip()
+            given_up = re.search(r"^%s (\d+)$" % cache, _text(folder + "memory.stat"), re.M)
+            used = int(usage) - (int(given_up[1]) if given_up else 0) if usage.isdigit() else 0
+            available = min(available, total - max(0, used))
     return {"total": total // _MIB, "available": max(0, available // _MIB)}
 
 

@@ -322,11 +322,14 @@ def test_memory_is_no_more_than_the_control_group_allows(monkeypatch):
     }
     monkeypatch.setattr(host_info, "_text", lambda path: files.get(path, ""))
     assert host_info.memory_mb() == {"total": 2048, "available": 1024}
-    # What was read from files and not used lately makes room for whoever wants it.
-    files["/sys/fs/cgroup/memory.stat"] = "anon 1\nfile 536870912\ninactive_file 536870912\n"
+    # A host that has read many files has as much memory as before.
+    files["/sys/fs/cgroup/memory.stat"] = "anon 1\nfile 805306368\ninactive_file 536870912\nactive_file 268435456\n"
     assert host_info.memory_mb() == {"total": 2048, "available": 1536}
     files["/sys/fs/cgroup/memory.max"] = "max\n"
     assert host_info.memory_mb() == {"total": 7812, "available": 5859}
+    older = {"limit_in_bytes": "1073741824", "usage_in_bytes": "1073741824", "stat": "inactive_file 1\ntotal_inactive_file 536870912\n"}
+    files.update(("/sys/fs/cgroup/memory/memory." + name, text) for name, text in older.items())
+    assert host_info.memory_mb() == {"total": 1024, "available": 512}
 
 
 def test_users_and_commands():
