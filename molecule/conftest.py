@@ -152,6 +152,15 @@ def lets_in() -> Callable[[str], bool]:
     return ask
 
 
+def processes(host: testinfra.host.Host, unit: str) -> list[str]:
+    """The process ids of a service, of which there must be some."""
+    group = host.check_output("systemctl show --value --property=ControlGroup %s", f"{unit}.service")
+    assert group, unit
+    found = host.run("grep --files-with-matches --fixed-strings -- %s /proc/[0-9]*/cgroup", group).stdout.split()
+    assert found, unit
+    return [path.split("/")[2] for path in found]
+
+
 class Disk:
     """Notices whether files of a host change. What a login itself writes is not counted."""
 

@@ -17,7 +17,7 @@ def agent(host: Host, path: str, method: str = "GET", body: Any = None, token: s
     """Ask the agent on the host itself, with its own token unless another is given; the status and the JSON answer."""
     secret = token or "$(sed -n 's/^[A-Z_]*TOKEN=//p' /etc/sparkflows-mlops/mlops-agent.env | tr -d '\"')"
     answer = host.check_output(
-        f"""curl --silent --show-error --request {method} --header "Authorization: Bearer {secret}" """
+        f"""curl --silent --show-error --noproxy '*' --request {method} --header "Authorization: Bearer {secret}" """
         f"""--header 'Content-Type: application/json' {"--data-binary @-" if body is not None else ""} """
         f"""--write-out '\\n%{{http_code}}' http://127.0.0.1:8086{path} <<'BODY'\n{json.dumps(body)}\nBODY"""
     )

@@ -9,13 +9,15 @@ The tests go on from one another, in the order of the file: set up once, run aga
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from conftest import TESTBED
+from conftest import TESTBED, processes
+from deployments import agent
 from testinfra.host import Host
 
 GIGABYTES = 1536 << 20
@@ -109,11 +111,7 @@ def test_no_process_has_the_hosts_environment(host: Host, proof) -> None:
     # The helper ends when nobody asks it for a minute.
     log_of(host, "verify-numpy")
     for unit in ("mlflow-server", "mlops-agent", "mlops-model-helper", "mlops-model@verify-numpy", "mlops-model@verify-spark"):
-        group = host.check_output("systemctl show --value --property=ControlGroup %s", f"{unit}.service")
-        assert group, unit
-        pids = [path.split("/")[2] for path in host.run("grep --files-with-matches --fixed-strings -- %s /proc/[0-9]*/cgroup", group).stdout.split()]
-        assert pids, unit
-        for pid in pids:
+        for pid in processes(host, unit):
             environment = host.run("tr '\\0' '\\n' </proc/%s/environ", pid).stdout
             assert "/srv/hostile" not in environment, unit
             assert "tr_TR" not in environment, unit
@@ -151,6 +149,28 @@ def test_large_artifacts(host: Host, proof) -> None:
     host.check_output("while systemctl is-active --quiet slow-client; do sleep 0.2; done")
     assert host.check_output("cat /run/slow-client") == str(GIGABYTES)
     host.check_output("rm /var/lib/mlflow-server/artifacts/big")
+
+
+def test_the_plan_tells_of_a_stage_that_has_moved_on(operator, host: Host, proof) -> None:
+    """A deployment keeps the version that its stage named when it was declared; that there is another by now is seen in the plan."""
+    declared = [{"name": "pinned", "model_uri": "models:/verify-numpy/Staging", "memory_mb": 512}]
+    operator.play("site", "--tags", "mlops_agent", mlops_agent_deployments=declared)
+    first = registry(host, "get?name=verify-numpy&version=1")
+    # The agent takes a source that is registered for the version that it is; MLflow makes another of it.
+    second = registry(host, "create", {"name": "verify-numpy", "source": first["source"], "run_id": first["run_id"]})
+    promoted = {"stage": "Staging", "archive_existing": True}
+    assert agent(host, f"/api/v1/models/verify-numpy/versions/{second['version']}/stage", "POST", promoted)[0] == 200
+    run = operator.play("plan", mlops_agent_deployments=declared)
+    moved = f"models:/verify-numpy/1 → models:/verify-numpy/{second['version']} (models:/verify-numpy/Staging is another version by now)"
+    assert f"model pinned {moved}" in run.text
+    assert agent(host, "/api/v1/deployments/pinned", "DELETE")[0] == 200
+
+
+def registry(host: Host, call: str, body: Any = None) -> dict[str, Any]:
+    """What the tracking server's registry says of a model version."""
+    data = f"--header 'Content-Type: application/json' --data '{json.dumps(body)}'" if body else ""
+    url = f"http://127.0.0.1:5060/api/2.0/mlflow/model-versions/{call}"
+    return dict(json.loads(host.check_output(f"curl --silent --show-error --fail --noproxy '*' {data} '{url}'"))["model_version"])
 
 
 def log_of(host: Host, name: str) -> str:

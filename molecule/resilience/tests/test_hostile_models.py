@@ -151,6 +151,22 @@ def test_it_does_not_reach_the_helper(run: Any) -> None:
     assert run(code) in ("PermissionError", "FileNotFoundError")
 
 
+def test_it_is_kept_from_metadata_services_or_says_that_it_is_not(host: Host, run: Any) -> None:
+    """systemd drops a unit's packets with cgroup version 2 alone. Where the kernel has version 1 the unit asks for it, and the log tells."""
+    metadata = "169.254.169.254"
+    assert "169.254.0.0/16" in host.check_output("systemctl show --property=IPAddressDeny mlops-model@hostile.service")
+    enforced = host.file("/sys/fs/cgroup/cgroup.controllers").exists
+    host.check_output("ip address add %s/32 dev lo && systemd-run --quiet --unit=metadata python3 -I -m http.server --bind %s 80", metadata, metadata)
+    try:
+        eventually(lambda: host.socket(f"tcp://{metadata}:80").is_listening, "somebody answers there")
+        asked = run(f"import socket; said = socket.create_connection(({metadata!r}, 80), 5).getpeername()[1]")
+        assert asked == "80" if not enforced else asked != "80"
+    finally:
+        host.check_output("systemctl stop metadata; ip address delete %s/32 dev lo", metadata)
+    log = "\n".join(agent(host, "/api/v1/deployments/hostile/logs?lines=1000")[1]["lines"])
+    assert ("no cgroup version 2, so the model can talk to link-local" in log) == (not enforced)
+
+
 def test_it_cannot_take_the_agents_port(run: Any) -> None:
     for address in ("127.0.0.1", "0.0.0.0"):
         assert run(f"import socket; s = socket.socket(); s.setsockopt(1, 2, 1); s.setsockopt(1, 15, 1); s.bind(({address!r}, 8086)); s.listen()") == "OSError"
