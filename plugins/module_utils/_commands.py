@@ -23,7 +23,7 @@ class TooSlow(Problem):
 
 
 def start(
-    argv: t.Sequence[str], environment: dict[str, str], separate_errors: bool = False, stdin: int = subprocess.DEVNULL, **options: t.Any
+    argv: t.Sequence[str], environment: dict[str, str], separate_errors: bool = False, stdin: t.Any = subprocess.DEVNULL, **options: t.Any
 ) -> subprocess.Popen[bytes]:
     """Start a program that by default reads nothing; its output, and by default its errors in between, come through `stdout`."""
     # AnsibleModule.run_command would pass on Ansible's own environment, and knows no time limit.

@@ -51,8 +51,21 @@ def test_models_come_from_postgresql_and_s3(operator, host: Host, s3: Any) -> No
     assert sum(key.endswith("/MLmodel") for key in stored) == 2
     assert all(key.startswith("tracking/") for key in stored)
 
+    places = {"mlflow_server_backup_s3_uri": "s3://models/backups", **settings}
+    made = operator.play("backup", backup_name="kept", **places)
+    assert "/var/backups/mlflow-server/kept and s3://models/backups/kept, 1 MB: database.sql." in made.text
+    kept = [entry["Key"] for entry in s3.list_objects_v2(Bucket="models", Prefix="backups/")["Contents"]]
+    assert kept == ["backups/kept/database.sql", "backups/kept/manifest.json"]
+
     operator.play("verify", **settings)
     assert host.check_output("runuser -u postgres -- psql -At -d mlflow -c %s", query) == ""
+
+    # Onto a host that has lost its backups.
+    host.check_output("rm -r /var/backups/mlflow-server")
+    operator.play("restore", restore_name="kept", restore_backup_first=False, **places)
+    assert host.check_output("runuser -u postgres -- psql -At -d mlflow -c %s", query).split() == ["verify-numpy", "verify-spark"]
+    assert operator.play("site", **settings).unchanged
+    assert host.file("/var/backups/mlflow-server/kept").mode == 0o700
 
 
 def test_password_is_in_one_file(host: Host) -> None:

@@ -98,3 +98,45 @@ def test_a_database_whose_upgrade_fails_is_as_it_was(operator, host: Host, older
         )
         assert "The database is as it was, and the server is stopped." in refused.text
         assert digest(host) == before and revision(host) == OLDER
+
+
+TRACKING = "http://127.0.0.1:5000/api/2.0"
+ARTIFACT = "/var/lib/mlflow-server/artifacts/kept/model.txt"
+
+
+def note(host: Host, name: str) -> None:
+    """An experiment, as a client makes it."""
+    host.check_output("curl --silent --fail --json %s %s/mlflow/experiments/create", '{"name": "%s"}' % name, TRACKING)
+
+
+def test_a_backup_comes_back(operator, host: Host) -> None:
+    operator.play("site")
+    note(host, "before")
+    host.check_output("echo weights | curl --silent --fail --upload-file - %s/mlflow-artifacts/artifacts/kept/model.txt", TRACKING)
+    folder = "/var/backups/mlflow-server"
+    try:
+        made = operator.play("backup", backup_name="kept")
+        assert f"{folder}/kept, 1 MB: artifacts.tar, database.sqlite." in made.text
+        assert operator.play("backup", backup_name="kept").unchanged
+        assert host.check_output("find %s ! -perm 700 ! -perm 600 -o ! -user root", folder) == ""
+        note(host, "after")
+        host.check_output("rm -r %s", ARTIFACT.rpartition("/")[0])
+        before = digest(host)
+        for name, words in (("", "Say which backup is to be restored"), ("none", f"There is no complete backup none in {folder}. There is kept.")):
+            assert words in operator.play("restore", fails=True, restore_name=name, restore_backup_first=False).text
+        assert operator.play("restore", "--check", restore_name="kept").changed
+        assert digest(host) == before
+
+        operator.play("restore", restore_name="kept")
+        assert healthy(host)
+        assert sql(host, "select name from experiments where name in ('before', 'after')") == "before"
+        assert host.file(ARTIFACT).content_string == "weights\n" and host.file(ARTIFACT).user == "mlflow"
+        assert (host.file(DATABASE).user, host.file(DATABASE).group, host.file(DATABASE).mode) == ("mlflow", "mlflow", 0o640)
+        assert operator.play("site").unchanged
+
+        # The way back from the restoration.
+        [replaced] = set(host.file(folder).listdir()) - {"kept", ".lock"}
+        operator.play("restore", restore_name=replaced, restore_backup_first=False)
+        assert sorted(sql(host, "select name from experiments where name in ('before', 'after')").split()) == ["after", "before"]
+    finally:
+        host.check_output("rm -rf %s", folder)

@@ -39,6 +39,10 @@ def _s3(settings: Settings) -> bool:
     return present(settings) and bool(settings["mlflow_server_artifact_store"] == "s3")
 
 
+def _s3_login(settings: Settings) -> bool:
+    return present(settings) and (_s3(settings) or bool(settings["mlflow_server_backup_s3_uri"]))
+
+
 def _own_certificate(settings: Settings) -> bool:
     return proxied(settings) and bool(settings["mlflow_server_proxy_certificate"] == "self_signed")
 
@@ -82,6 +86,10 @@ RULES: rules.Table = {
     "mlflow_server_readable_paths": rules.texts(rules.absolute_path()).when(present),
     "mlflow_server_further_artifact_uris": rules.texts(Rule(_artifact_uri)).when(present),
     "mlflow_server_health_timeout": rules.between(1, 3600).when(present),
+    "mlflow_server_backup_directory": rules.absolute_path(deep=True).when(present),
+    "mlflow_server_backup_keep": rules.at_least(0).when(present),
+    "mlflow_server_backup_s3_uri": rules.s3_uri(or_nothing=True).when(present),
+    "mlflow_server_backup_timeout": rules.between(1, 86400).when(present),
     "mlflow_server_min_free_mb": rules.at_least(0).when(present),
     "mlflow_server_min_memory_mb": rules.at_least(0).when(present),
     "mlflow_server_ca_bundle": rules.absolute_path(or_nothing=True, plain=False).when(present),
@@ -92,10 +100,10 @@ RULES: rules.Table = {
     "mlflow_server_postgresql_user": rules.shape(r"[A-Za-z0-9_.@-]+", "a database user's name").when(postgresql),
     "mlflow_server_postgresql_password": rules.secret(least=1, advice="It is the password of mlflow_server_postgresql_user.").when(postgresql),
     "mlflow_server_s3_uri": rules.s3_uri().when(_s3),
-    "mlflow_server_s3_endpoint_url": rules.url(or_nothing=True, example="https://s3.example.com").when(_s3),
-    "mlflow_server_s3_region": rules.region(or_nothing=True).when(_s3),
-    "mlflow_server_s3_access_key_id": rules.secret().when(_s3),
-    "mlflow_server_s3_secret_access_key": rules.secret().when(_s3),
+    "mlflow_server_s3_endpoint_url": rules.url(or_nothing=True, example="https://s3.example.com").when(_s3_login),
+    "mlflow_server_s3_region": rules.region(or_nothing=True).when(_s3_login),
+    "mlflow_server_s3_access_key_id": rules.secret().when(_s3_login),
+    "mlflow_server_s3_secret_access_key": rules.secret().when(_s3_login),
     "mlflow_server_proxy_listen_address": rules.address(names=True, example="192.0.2.10").when(proxied),
     # nginx binds before it gives up root, and no other privileged port is its own here.
     "mlflow_server_proxy_port": rules.between(443, 65535).when(proxied),
@@ -127,7 +135,7 @@ def problems(settings: Settings) -> list[str]:
             "mlflow_server_listen_address is %s, where the server could be reached without the login. With mlflow_server_proxy it must be 127.0.0.1; "
             "mlflow_server_proxy_listen_address says where nginx listens." % settings["mlflow_server_listen_address"]
         )
-    if _s3(settings):
+    if _s3_login(settings):
         found += rules.together("mlflow_server_s3_access_key_id", "mlflow_server_s3_secret_access_key", settings, "A login at S3")
     return found
 
