@@ -371,6 +371,7 @@ def test_it_imports_the_standard_library_only_and_never_a_shell():
         tree_ = ast.parse(stream.read())
     imported = {alias.name for node in ast.walk(tree_) if isinstance(node, ast.Import) for alias in node.names}
     assert imported == {
-        "contextlib", "fcntl", "hashlib", "ipaddress", "json", "os", "pwd", "re", "socket", "subprocess", "sys", "threading", "time"}
-    assert not any(isinstance(node, ast.ImportFrom) for node in ast.walk(tree_))
+        "contextlib", "fcntl", "hashlib", "ipaddress", "json", "os", "pwd", "re", "socket", "subprocess", "sys", "threading", "time",
+        "typing"}
+    assert [node.module for node in ast.walk(tree_) if isinstance(node, ast.ImportFrom)] == ["__future__"]
     assert not any(isinstance(node, ast.keyword) and node.arg == "shell" for node in ast.walk(tree_))
