@@ -109,7 +109,9 @@ def as_prometheus(of: t.Sequence[Row], seconds: float) -> str:
     """The number of rows per host and severity, for node_exporter's textfile collector; `seconds` since the epoch is when the plan was made."""
     seen = collections.Counter((row.host, row.severity) for row in of)
     hosts = sorted({row.host for row in of})
-    rows_of = {(("host", host), ("severity", severity)): seen[host, severity] for host in hosts for severity in SEVERITIES[:-1]}
+    rows_of: dict[tuple[tuple[str, str], ...], float] = {
+        (("host", host), ("severity", severity)): seen[host, severity] for host in hosts for severity in SEVERITIES[:-1]
+    }
     lines = _forms.family("sparkflows_mlops_plan_rows", "Rows of the last plan by host and severity.", rows_of)
     lines += _forms.family("sparkflows_mlops_plan_timestamp_seconds", "When the last plan was made.", {(): int(seconds)})
     return "\n".join(lines) + "\n"

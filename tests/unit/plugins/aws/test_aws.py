@@ -144,7 +144,8 @@ def test_without_boto3(clean_environment, monkeypatch):
 def test_sessions_are_made_in_one_place():
     plugins = pathlib.Path(boto.__file__).parents[2]
     makers = [path.name for path in sorted(plugins.rglob("*.py")) if re.search(r"\bboto3\.(?:Session|client|resource)\(", path.read_text())]
-    assert makers == ["boto.py"]
+    # The second is in a program for the stack's own Python, which does not have the collection.
+    assert makers == ["boto.py", "backup_streams.py"]
 
 
 def test_a_region_of_the_environment(clean_environment, monkeypatch):
