@@ -12,6 +12,7 @@ import collections
 import json
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _forms
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.health.limits import CRITICAL, OK, SEVERITIES, WARNING, worst
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.health.rows import Row, plain
@@ -56,7 +57,7 @@ def _of_host(plan: t.Optional[Plan]) -> list[Row]:
     if plan is None:
         return [Row(CRITICAL, "host", "", "not read", "What Ansible printed above tells why.", 0)]
     if plan.get("unreachable"):
-        said = plain(plan.get("msg") or "It does not say why.")
+        said = sentence(plain(plan.get("msg") or "Ansible does not say why"))
         return [Row(CRITICAL, "host", "", "not reached", said + " Check that it is up, and that Ansible can log in.", 0)]
     if "health" not in plan:
         why = "What is in the way stands among its drift." if plan.get("findings") else plain(plan.get("msg") or "What Ansible printed above tells why.")

@@ -51,7 +51,9 @@ def _of_mlflow_server(settings: Settings, inputs: Inputs, reading: Reading) -> l
     found = [of_unit(settings, reading, inputs["unit"], reading["urls"].get(inputs["health_url"]))]
     if mlflow_server.proxied(settings):
         proxy = inputs["proxy"]
-        found.append(of_unit(settings, reading, tracking_proxy.UNIT, reading["urls"].get(proxy["health_url"])))
+        # What it answers is the server's, which has a row of its own.
+        answer = reading["urls"].get(proxy["health_url"]) if found[0].number else None
+        found.append(of_unit(settings, reading, tracking_proxy.UNIT, answer))
         path = proxy["pair"]["path"]
         own = settings["mlflow_server_proxy_certificate"] == "self_signed"
         advice = "site.yml makes a new one; hand it to all who trust the old one." if own else "Put a new one there, then run site.yml."

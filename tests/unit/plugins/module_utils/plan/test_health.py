@@ -228,6 +228,16 @@ def test_certificates_run_out(roles: tuple[str, ...], given: Settings, path: str
     assert not expected or found[0][3].startswith(expected[1])
 
 
+def test_a_proxy_is_not_blamed_for_the_server_behind_it() -> None:
+    wanted = settings(["mlflow_server"], **PROXIED)
+    reading = well(["mlflow_server"], wanted)
+    [through] = [url for url in reading["urls"] if url.startswith("https:")]
+    reading["urls"][through] = {"status": 502, "error": None}
+    assert [row[:3] for row in told(["mlflow_server"], wanted, reading) if row[0] != "ok"] == [("critical", "unit", "nginx.service")]
+    reading["units"][SERVER]["active_state"] = "inactive"
+    assert [row[:3] for row in told(["mlflow_server"], wanted, reading) if row[0] != "ok"] == [("critical", "unit", SERVER)]
+
+
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [

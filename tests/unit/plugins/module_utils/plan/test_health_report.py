@@ -57,7 +57,7 @@ def test_every_host_has_its_rows_whatever_became_of_it() -> None:
     assert told("unknown") == told("broken") == [("critical", "host", "", "not read")]
     assert told("refused")[0] == ("critical", "host", "", "not read") and told("refused")[1][:2] == ("critical", "drift")
     said = {row.host: row.advice for row in ROWS if row.kind == "host"}
-    assert said["far"].startswith("Failed to connect to the host via ssh: connection refused Check that it is up")
+    assert said["far"].startswith("Failed to connect to the host via ssh: connection refused. Check that it is up")
     assert said["broken"] == "The module ended."
 
 
