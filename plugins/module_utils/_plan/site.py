@@ -41,13 +41,15 @@ def problems(settings: Settings, roles: t.Container[str], hosts: t.Container[str
 
 def _port_problems(settings: Settings, roles: t.Container[str]) -> list[str]:
     """Ports that are taken twice, or lie within the range that is kept for models."""
-    taking = (("mlflow_server", mlflow_server), ("mlops_agent", mlops_agent), ("scorer", scorer))
-    ports = [pair for role, module in taking if role in roles for pair in module.ports(settings)]
+    own = [pair for role, module in (("mlflow_server", mlflow_server), ("mlops_agent", mlops_agent)) if role in roles for pair in module.ports(settings)]
+    # Of scorers among themselves the role's own rules tell.
+    of_scorers = scorer.ports(settings) if "scorer" in roles else []
     found = [
         "%s and %s are both %d; give each a port of its own." % (one, other, port)
-        for (one, port), (other, same) in itertools.combinations(ports, 2)
+        for (one, port), (other, same) in [*itertools.combinations(own, 2), *itertools.product(own, of_scorers)]
         if port == same
     ]
+    ports = own + of_scorers
     kept = mlops_agent.model_ports(settings) if "mlops_agent" in roles else None
     if kept:
         found += [
