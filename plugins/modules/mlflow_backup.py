@@ -134,6 +134,17 @@ options:
     default: 3600
 extends_documentation_fragment:
   - sparkflows.mlops._attributes
+attributes:
+  check_mode:
+    support: full
+    details:
+      - What can be told without the server's data is told. That a database can't be read, or a program is missing, shows in the run itself.
+  diff_mode:
+    support: none
+  idempotent:
+    support: partial
+    details:
+      - A backup that is named is made once. One that is named by the time, and O(state=restored), change something in each run.
 notes:
   - Needs C(become) unless O(user) is the user that Ansible logs in as.
   - The packages of an operating system bring GNU C(tar); C(pg_dump) and C(psql) come with C(postgresql-client) on Debian and Ubuntu, and with

@@ -134,7 +134,7 @@ def test_unknown_variables_are_told_with_the_one_that_was_meant() -> None:
         options, ["mlflow_server"], ["mlflow_server_prot", "mlflow_server_port", "ansible_host", "__mlflow_server_x", "mlflow"]
     ) == ["The variable mlflow_server_prot is not known to any role. Did you mean mlflow_server_port?"]
     # Where a role is used among others' variables, a name that looks like none of ours is theirs.
-    assert _specs.unknown_variables(options, ["mlflow_server"], ["mlflow_server_backup_target"], near=True) == []
+    assert _specs.unknown_variables(options, ["mlflow_server"], ["mlflow_server_rack_position"], near=True) == []
     assert len(_specs.unknown_variables(options, ["mlflow_server"], ["mlflow_server_prot"], near=True)) == 1
 
 
