@@ -79,7 +79,8 @@ WRONG: list[tuple[str, Changes, str]] = [
     ("mlflow_server", {"mlflow_server_backup_s3_uri": "bucket"}, "mlflow_server_backup_s3_uri is 'bucket', but a URI such as s3://bucket/prefix or nothing"),
     ("mlflow_server", {"mlflow_server_backup_timeout": 0}, "mlflow_server_backup_timeout is '0'"),
     (
-        "mlflow_server", {"mlflow_server_backup_s3_uri": "s3://bucket/prefix", "mlflow_server_s3_endpoint_url": "s3.example.com"},
+        "mlflow_server",
+        {"mlflow_server_backup_s3_uri": "s3://bucket/prefix", "mlflow_server_s3_endpoint_url": "s3.example.com"},
         "mlflow_server_s3_endpoint_url is 's3.example.com'",
     ),
     ("mlflow_server", {"mlflow_server_ca_bundle": "ca.pem"}, "mlflow_server_ca_bundle is 'ca.pem'"),
