@@ -220,10 +220,12 @@ def test_a_cached_model_that_was_tampered_with_does_not_hang_the_launcher(launch
 
 
 def test_addresses_that_stay_open_are_said(tmp_path, capsys):
-    serve_model.warn_of_open_addresses("link-local", str(tmp_path / "missing"))
+    missing = str(tmp_path / "missing")
+    serve_model.warn_of_open_addresses("link-local", [missing, missing])
     assert "can talk to link-local" in capsys.readouterr().out
-    serve_model.warn_of_open_addresses("", str(tmp_path / "missing"))
-    serve_model.warn_of_open_addresses("link-local", str(tmp_path))
+    serve_model.warn_of_open_addresses("", [missing])
+    serve_model.warn_of_open_addresses("link-local", [str(tmp_path), missing])
+    serve_model.warn_of_open_addresses("link-local", [missing, str(tmp_path)])
     assert capsys.readouterr().out == ""
 
 

@@ -37,6 +37,7 @@ if t.TYPE_CHECKING:
         flavors: dict[str, object]
         saved_input_example_info: t.NotRequired[object]
 
+
 #: sysexits.h; the unit does not try again after it.
 EX_CONFIG = 78
 
@@ -84,9 +85,7 @@ def serve(config: settings.Config, name: str) -> None:
     spec = store.read_spec(store.spec_path(settings.deployments_directory(config), name), config.model_roots)
     stack = os.path.realpath(config.stack)
     note: dict[str, object] = {
-        "digest": spec.digest(
-            int(os.environ.get("MLOPS_MODEL_LIMIT_MB", "0")), config.model_address, settings.surroundings(config)
-        ),
+        "digest": spec.digest(int(os.environ.get("MLOPS_MODEL_LIMIT_MB", "0")), config.model_address, settings.surroundings(config)),
         "invocation": os.environ.get("INVOCATION_ID", ""),
         "port": spec.port,
     }
@@ -112,9 +111,13 @@ def serve(config: settings.Config, name: str) -> None:
     run_mlflow(mlflow_arguments(spec, config, model))
 
 
-def warn_of_open_addresses(denied: str, controllers: str = "/sys/fs/cgroup/cgroup.controllers") -> None:
+#: Where version 2 of cgroups is, alone or beside version 1.
+UNIFIED = ("/sys/fs/cgroup/cgroup.controllers", "/sys/fs/cgroup/unified/cgroup.controllers")
+
+
+def warn_of_open_addresses(denied: str, unified: t.Sequence[str] = UNIFIED) -> None:
     """Say when the addresses that the unit denies are open all the same, which systemd says once and to nobody."""
-    if denied and not os.path.exists(controllers):
+    if denied and not any(map(os.path.exists, unified)):
         print("This host has no cgroup version 2, so the model can talk to {} although it should not.".format(denied), flush=True)
 
 
@@ -146,33 +149,31 @@ def remove_tree(path: str) -> None:
     subprocess.run(["rm", "-rf", "--", path], stdin=subprocess.DEVNULL, check=False)
 
 
-def base_environment(
-    given: t.Mapping[str, str], config: settings.Config, stack: str, work: str
-) -> dict[str, str]:
+def base_environment(given: t.Mapping[str, str], config: settings.Config, stack: str, work: str) -> dict[str, str]:
     """The environment of every model: what the unit gives that is not empty, and what MLflow and Spark need.
 
     A model may use Spark without saying so, so each gets what keeps Spark to itself: no web
     interface, no address but the loopback's, and temporary files where libraries can be loaded from.
     """
     environment = {key: value for key, value in given.items() if value and key != "PYTHONPATH"}
-    environment.update({
-        "PATH": os.path.join(stack, "bin") + os.pathsep + given.get("PATH", os.defpath),
-        "HOME": work,
-        "TMPDIR": work,
-        # MLflow looks for git on import and complains loudly where there is none.
-        "GIT_PYTHON_REFRESH": "quiet",
-        "MLFLOW_TRACKING_URI": config.tracking_uri,
-        # Spark's workers would take the system's python3.
-        "PYSPARK_PYTHON": os.path.join(stack, "bin", "python"),
-        "PYSPARK_DRIVER_PYTHON": os.path.join(stack, "bin", "python"),
-        "PYSPARK_SUBMIT_ARGS": spark_arguments(),
-        "SPARK_LOCAL_DIRS": work,
-        # Where the host's own name does not resolve, Spark would not start.
-        "SPARK_LOCAL_IP": "127.0.0.1",
-        "JAVA_TOOL_OPTIONS": " ".join(
-            [given.get("JAVA_TOOL_OPTIONS", ""), "-Djava.io.tmpdir=" + work, "-Dorg.xerial.snappy.tempdir=" + work]
-        ).strip(),
-    })
+    environment.update(
+        {
+            "PATH": os.path.join(stack, "bin") + os.pathsep + given.get("PATH", os.defpath),
+            "HOME": work,
+            "TMPDIR": work,
+            # MLflow looks for git on import and complains loudly where there is none.
+            "GIT_PYTHON_REFRESH": "quiet",
+            "MLFLOW_TRACKING_URI": config.tracking_uri,
+            # Spark's workers would take the system's python3.
+            "PYSPARK_PYTHON": os.path.join(stack, "bin", "python"),
+            "PYSPARK_DRIVER_PYTHON": os.path.join(stack, "bin", "python"),
+            "PYSPARK_SUBMIT_ARGS": spark_arguments(),
+            "SPARK_LOCAL_DIRS": work,
+            # Where the host's own name does not resolve, Spark would not start.
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "JAVA_TOOL_OPTIONS": " ".join([given.get("JAVA_TOOL_OPTIONS", ""), "-Djava.io.tmpdir=" + work, "-Dorg.xerial.snappy.tempdir=" + work]).strip(),
+        }
+    )
     return environment
 
 
@@ -191,8 +192,9 @@ def fetch(config: settings.Config, spec: Spec, cache: str) -> str:
     for leftover in glob.glob(os.path.join(cache, PARTIAL_PREFIX + "*")):
         remove_tree(leftover)
     os.environ.update(
-        MLFLOW_TRACKING_URI=config.tracking_uri, GIT_PYTHON_REFRESH="quiet",
-        **({"MLFLOW_TRACKING_SERVER_CERT_PATH": config.tracking_ca_file} if config.tracking_ca_file else {})
+        MLFLOW_TRACKING_URI=config.tracking_uri,
+        GIT_PYTHON_REFRESH="quiet",
+        **({"MLFLOW_TRACKING_SERVER_CERT_PATH": config.tracking_ca_file} if config.tracking_ca_file else {}),
     )
     print("Fetching {}".format(spec.resolved_uri), flush=True)
     partial = tempfile.mkdtemp(prefix=PARTIAL_PREFIX, dir=cache)
@@ -228,15 +230,11 @@ def read_mlmodel(model: str) -> Described:
     if not isinstance(flavors, dict) or not all(isinstance(flavor, str) for flavor in flavors):
         raise CannotServe("{} does not describe a model.".format(path))
     if "python_function" not in flavors:
-        raise CannotServe("The model has the flavors {}, but not python_function, which is needed to serve it.".format(
-            ", ".join(sorted(flavors)) or "(none)"
-        ))
+        raise CannotServe("The model has the flavors {}, but not python_function, which is needed to serve it.".format(", ".join(sorted(flavors)) or "(none)"))
     return t.cast("Described", described)
 
 
-def flavor_environment(
-    described: Described, model: str, config: settings.Config, stack: str
-) -> dict[str, str]:
+def flavor_environment(described: Described, model: str, config: settings.Config, stack: str) -> dict[str, str]:
     """What the model's flavors need. Raises CannotServe when that is not on this host."""
     needs = set(described["flavors"]) | _requirements(model)
     spark = needs & {"spark", "pyspark"}
@@ -277,9 +275,7 @@ def _uses_sparkling_water(model: str) -> bool:
 def _in_site_packages(stack: str, path: str, distribution: str) -> str:
     for found in glob.glob(os.path.join(glob.escape(stack), "lib", "python3*", "site-packages", path)):
         return found
-    raise CannotServe("The model needs {}, which is not in the Python environment: add {} to it.".format(
-        os.path.basename(path), distribution
-    ))
+    raise CannotServe("The model needs {}, which is not in the Python environment: add {} to it.".format(os.path.basename(path), distribution))
 
 
 def input_example(described: Described, model: str) -> rules.Row | None:
@@ -300,14 +296,11 @@ def input_example(described: Described, model: str) -> rules.Row | None:
 
 def prune(cache: str, key: str) -> None:
     """Forget all but the newest cached versions and this one."""
-    versions = [
-        entry for entry in os.scandir(cache)
-        if entry.is_dir(follow_symlinks=False) and os.path.isfile(os.path.join(entry.path, "MLmodel"))
-    ]
+    versions = [entry for entry in os.scandir(cache) if entry.is_dir(follow_symlinks=False) and os.path.isfile(os.path.join(entry.path, "MLmodel"))]
     os.utime(os.path.join(cache, key))
     versions.sort(key=lambda entry: entry.stat().st_mtime, reverse=True)
     others = [entry.path for entry in versions if entry.name != key]
-    for path in others[KEPT_VERSIONS - 1:]:
+    for path in others[KEPT_VERSIONS - 1 :]:
         remove_tree(path)
 
 
@@ -315,8 +308,20 @@ def mlflow_arguments(spec: Spec, config: settings.Config, model: str) -> list[st
     # MLflow puts host and port together as they are.
     host = settings.bracketed(spec.address(config.model_address))
     return [
-        "models", "serve", "--env-manager", "local", "--model-uri", model, "--host", host,
-        "--port", str(spec.port), "--workers", str(spec.workers), "--timeout", str(spec.request_timeout),
+        "models",
+        "serve",
+        "--env-manager",
+        "local",
+        "--model-uri",
+        model,
+        "--host",
+        host,
+        "--port",
+        str(spec.port),
+        "--workers",
+        str(spec.workers),
+        "--timeout",
+        str(spec.request_timeout),
     ]
 
 
