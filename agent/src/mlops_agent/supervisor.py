@@ -36,7 +36,8 @@ START_POLL, UNIT_POLL = 0.1, 2.0
 START_ATTEMPTS = 3
 
 #: Lines of a failed model's log that are part of the answer.
-LOG_LINES = 20
+# A model's own reason stands before gunicorn's two tracebacks, of about twenty lines each.
+LOG_LINES = 60
 
 NOTE_LIMIT = 2 * rules.PROBE_LIMIT
 
