@@ -4,11 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import typing as t
-
-from ansible.plugins.callback.default import CallbackModule as Default
-
 DOCUMENTATION = r"""
 name: brief
 type: stdout
@@ -31,6 +26,11 @@ seealso:
   - plugin: ansible.builtin.default
     plugin_type: callback
 """
+
+import contextlib
+import typing as t
+
+from ansible.plugins.callback.default import CallbackModule as Default
 
 
 class CallbackModule(Default):

@@ -227,7 +227,8 @@ class TestUnits:
     SHOWN = (
         "MainPID=812\nExecMainStartTimestampMonotonic=%d\nStateChangeTimestampMonotonic=%d\nId=a.service\nLoadState=loaded\n"
         "ActiveState=active\nSubState=running\nUnitFileState=enabled\n"
-        "NeedDaemonReload=no\nNRestarts=4\n\nId=b.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\nMainPID=0\nNeedDaemonReload=no\n"
+        "NeedDaemonReload=no\nNRestarts=4\n\n"
+        "Id=b.service\nLoadState=not-found\nActiveState=inactive\nSubState=dead\nUnitFileState=\nMainPID=0\nNeedDaemonReload=no\n"
     )
 
     def test_one_question_for_all(self, monkeypatch):
