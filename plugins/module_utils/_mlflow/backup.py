@@ -369,7 +369,7 @@ def _is_manifest(said: t.Any) -> bool:
 
 
 def _is_entry(facts: t.Any) -> bool:
-    return isinstance(facts, dict) and type(facts.get("size")) is int and isinstance(facts.get("sha256"), str)
+    return isinstance(facts, dict) and isinstance(facts.get("size"), int) and isinstance(facts.get("sha256"), str)
 
 
 def _shown(manifest: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
