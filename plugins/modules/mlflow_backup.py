@@ -45,6 +45,12 @@ options:
       - In O(s3) as many are kept of those that are named by their time.
     type: int
     default: 7
+  backup_first:
+    description:
+      - Whether O(state=restored) makes a backup of what is there, named by the time, once the one to be restored was found to be good. No backup is removed
+        then.
+    type: bool
+    default: false
   sqlite_file:
     description:
       - The SQLite file with the records. Exactly one of O(sqlite_file) and O(postgresql) is needed.
@@ -170,6 +176,7 @@ EXAMPLES = r"""
   sparkflows.mlops.mlflow_backup:
     state: restored
     name: 20260131T235900Z
+    backup_first: true
     directory: /var/backups/mlflow-server
     sqlite_file: /var/lib/mlflow-server/mlflow.db
     artifact_directory: /var/lib/mlflow-server/artifacts
@@ -224,9 +231,14 @@ size:
   returned: when the backup is on the host
   type: int
   sample: 52428800
+before:
+  description: What the backup of O(backup_first) is called; null where none was made.
+  returned: when O(state=restored)
+  type: str
+  sample: 20260201T080000Z
 msg:
-  description: Where the backup is and what it holds, as a sentence.
-  returned: when O(state=present)
+  description: Where the backup is and what it holds, or what was restored, in sentences.
+  returned: success
   type: str
   sample: "/var/backups/mlflow-server/20260131T235900Z, 53 MB: artifacts.tar, database.sqlite."
 removed:

@@ -123,7 +123,8 @@ def test_a_backup_comes_back(operator, host: Host) -> None:
         host.check_output("rm -r %s", ARTIFACT.rpartition("/")[0])
         before = digest(host)
         for name, words in (("", "Say which backup is to be restored"), ("none", f"There is no complete backup none in {folder}. There is kept.")):
-            assert words in operator.play("restore", fails=True, restore_name=name, restore_backup_first=False).text
+            assert words in operator.play("restore", fails=True, restore_name=name).text
+        assert sorted(host.file(folder).listdir()) == [".lock", "kept"]
         assert operator.play("restore", "--check", restore_name="kept").changed
         assert digest(host) == before
 

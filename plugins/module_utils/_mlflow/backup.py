@@ -61,6 +61,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "directory": {"type": "path", "required": True},
     "name": {"type": "str"},
     "keep": {"type": "int", "default": 7},
+    "backup_first": {"type": "bool", "default": False},
     "sqlite_file": {"type": "path"},
     "postgresql": {"type": "dict", "options": _POSTGRESQL_SPEC},
     "artifact_directory": {"type": "path"},
@@ -255,16 +256,20 @@ def _in_s3(place: streams.S3) -> list[str]:
 
 def _restore(params: Params, check_mode: bool, warn: Warn, store: Store) -> dict[str, t.Any]:
     name = params["name"]
+    result = {"changed": True, "name": name, "path": store.path(name), "removed": [], "before": None, "msg": "%s would be restored." % name}
     manifest = store.manifest(name)
     if manifest is None:
         if check_mode and params["s3"]:
             _find_in_s3(params, store)
-            return {"changed": True, "name": name, "path": store.path(name), "removed": []}
+            return result
         manifest = _fetch(params, store)
     _refuse_unfit(params, store, manifest)
-    result = {"name": name, "path": store.path(name), **_shown(manifest), "removed": []}
+    result.update(_shown(manifest))
     if check_mode:
-        return {"changed": True, **result}
+        return result
+    if params["backup_first"]:
+        # All are kept, as the one to be restored may be the oldest.
+        result["before"] = _make({**params, "name": None, "keep": 0}, False, warn, store)["name"]
     wanted = {part.file: part for part in _parts(params)}
     missing = [file for file in wanted if file not in manifest["files"]]
     with _stopped(params["unit"]):
@@ -274,7 +279,8 @@ def _restore(params: Params, check_mode: bool, warn: Warn, store: Store) -> dict
                 streams.load(wanted[file], store.path(name, file), params["user"], params["timeout"])
     for file in missing:
         warn("The backup %s has no %s, so %s was left as it is." % (name, file, wanted[file].called[0].lower() + wanted[file].called[1:]))
-    return {"changed": True, **result}
+    kept = " What was there before is in %s." % store.path(t.cast(str, result["before"])) if result["before"] else ""
+    return {**result, "msg": "%s is restored.%s" % (name, kept)}
 
 
 def _refuse_unfit(params: Params, store: Store, manifest: t.Mapping[str, t.Any]) -> None:
@@ -303,8 +309,13 @@ def _stopped(unit: str | None) -> t.Iterator[None]:
     _systemctl("stop", unit)
     try:
         yield
-    finally:
-        _systemctl("start", unit)
+    except BaseException as failure:
+        try:
+            _systemctl("start", unit)
+        except Problem as further:
+            raise Problem("%s %s" % (failure, further)) from failure
+        raise
+    _systemctl("start", unit)
 
 
 def _systemctl(action: str, unit: str) -> None:

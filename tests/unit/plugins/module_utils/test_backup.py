@@ -84,12 +84,26 @@ def test_there_and_back(server: Server) -> None:
     assert server.database.stat().st_mode & 0o777 == 0o640
 
 
+def test_what_is_there_is_backed_up_once_the_other_is_known_to_be_good(server: Server) -> None:
+    server.run(name="one")
+    server.note(2)
+    with pytest.raises(Problem, match="There is no complete backup none"):
+        server.run(state="restored", name="none", backup_first=True)
+    assert listing(server.backups) == [".lock", "one"]
+    restored = server.run(state="restored", name="one", backup_first=True, keep=1)
+    assert server.runs() == [1]
+    assert listing(server.backups) == [".lock", restored["before"], "one"]
+    assert restored["msg"] == "one is restored. What was there before is in %s." % (server.backups / restored["before"])
+    assert server.run(state="restored", name=restored["before"])["before"] is None
+    assert server.runs() == [1, 2]
+
+
 def test_nobody_else_can_read_it(server: Server) -> None:
-    os.umask(0o000)
+    former = os.umask(0o000)
     try:
         server.run(name="one")
     finally:
-        os.umask(0o022)
+        os.umask(former)
     modes = {path.name: path.stat().st_mode & 0o777 for path in (server.backups, *server.backups.rglob("*")) if path.name != ".lock"}
     assert modes == {"backups": 0o700, "one": 0o700, "manifest.json": 0o600, "database.sqlite": 0o600, "artifacts.tar": 0o600}
 
@@ -230,6 +244,25 @@ def test_records_of_the_other_kind(server: Server) -> None:
     postgresql = {"host": "127.0.0.1", "port": 1, "dbname": "mlflow", "user": "mlflow", "password": SECRET, "sslmode": "prefer"}
     with pytest.raises(Problem, match="The backup one is one of sqlite, but the server's records are in postgresql"):
         server.run(state="restored", name="one", sqlite_file=None, postgresql=postgresql)
+
+
+@pytest.mark.parametrize("starts", [True, False])
+def test_the_server_is_started_again_whatever_happened(server: Server, monkeypatch: pytest.MonkeyPatch, starts: bool) -> None:
+    """And an error of the start does not hide the one before."""
+    server.run(name="one")
+    done: list[str] = []
+
+    def systemctl(action: str, unit: str) -> None:
+        done.append(action)
+        if action == "start" and not starts:
+            raise Problem("It does not start.")
+
+    monkeypatch.setattr(backup, "_systemctl", systemctl)
+    files.remove(str(server.artifacts))
+    with pytest.raises(Problem, match=r"artifacts could not be restored: .*" + ("" if starts else r"It does not start\.")):
+        server.run(state="restored", name="one", unit="mlflow-server.service")
+    assert done == ["stop", "start"]
+    assert server.runs() == [1]
 
 
 def test_artifacts_that_are_not_in_the_backup_are_left_and_named(server: Server) -> None:
