@@ -24,6 +24,9 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Pr
 
 MARKER = ".release.json"
 _SCRATCH = ".tmp-"
+_LOCK = ".lock"
+#: Folders in which several roles have something. The first holds prefixes; who removes the last thing in one of them takes it along.
+SHARED = ("/opt/sparkflows", "/etc/sparkflows-mlops", "/var/lib/sparkflows-mlops")
 # Seconds that rm may take over a tree.
 _REMOVAL_SECONDS = 600
 
@@ -120,6 +123,17 @@ def remove(path: str) -> None:
             commands.run(["rm", "-rf", "--", doomed], timeout=_REMOVAL_SECONDS)
         if os.path.lexists(doomed):
             raise
+
+
+def remove_empty(*folders: str) -> None:
+    """Remove those of the folders that are there with nothing in them."""
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
+
+def _is_empty(folder: str) -> bool:
+    return os.path.isdir(folder) and not os.path.islink(folder) and not os.listdir(folder)
 
 
 def free_bytes(path: str) -> int:
@@ -240,23 +254,26 @@ class Releases:
         Yields the file descriptor of the lock: a child that inherits it holds the folder as long as it lives.
         """
         make_folder(self.dest)
-        with open(os.path.join(self.dest, ".lock"), "a", encoding="utf-8") as file:
+        with open(os.path.join(self.dest, _LOCK), "a", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield file.fileno()
 
     def removable(self) -> list[str]:
-        """The paths that `remove_all` would remove."""
+        """The paths that `remove_all` would remove: also what one left behind that was cut short."""
         self.target()
-        return [path for path in (self.link, self.folder) if os.path.lexists(path)]
+        rest = [os.path.join(self.dest, name) for name in _listed(self.dest) if name == _LOCK or name.startswith(_SCRATCH)]
+        return [path for path in (self.link, self.folder) if os.path.lexists(path)] + rest + [path for path in (self.dest, *self._shared()) if _is_empty(path)]
 
     def remove_all(self, *others: str) -> None:
-        """Remove the link, the releases, `others`, and the folder itself when nothing else is in it."""
+        """Remove the link, the releases, `others`, and the folder itself when nothing else is in it; then shared folders, likewise."""
         self.sweep()
         for path in (self.link, self.folder) + others:
             remove(path)
-        remove(os.path.join(self.dest, ".lock"))
-        with contextlib.suppress(OSError):
-            os.rmdir(self.dest)
+        remove(os.path.join(self.dest, _LOCK))
+        remove_empty(self.dest, *self._shared())
+
+    def _shared(self) -> tuple[str, ...]:
+        return SHARED if os.path.dirname(self.dest) == SHARED[0] else ()
 
     def _names(self) -> list[str]:
         return [name for name in _listed(self.folder) if not name.startswith(".")]

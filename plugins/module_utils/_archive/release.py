@@ -181,7 +181,8 @@ def _check_params(params: dict[str, t.Any]) -> None:
 
 def _absent(releases: Releases, check_mode: bool) -> dict[str, t.Any]:
     doomed = releases.removable()
-    before = _described(releases, releases.target())
+    # What a removal left that was cut short has no release to show.
+    before = _described(releases, releases.target()) or "".join("%s\n" % path for path in doomed)
     if doomed and not check_mode:
         with releases.locked():
             releases.remove_all()

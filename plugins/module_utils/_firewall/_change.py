@@ -15,7 +15,7 @@ import typing as t
 from pathlib import Path
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._files import make_folder, remove, write_atomic
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import SHARED, make_folder, remove, remove_empty, write_atomic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._firewalld import Firewalld
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._nft_loader import RULES, run, text
 from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall._nftables import IN_THE_KERNEL, PROGRAM, UNIT, UNIT_FILE, Nftables
@@ -163,6 +163,7 @@ def carry_out(change: Change) -> None:
         remove(str(path))
     if change.remove:
         run("systemctl", "daemon-reload")
+        remove_empty(*SHARED)
 
 
 def difference(change: Change) -> list[dict[str, str]]:

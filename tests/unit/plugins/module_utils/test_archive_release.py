@@ -499,3 +499,39 @@ def test_killed_anywhere_the_next_run_repairs(tmp_path, make, release):
         assert make(**options)["changed"] is False
         countdown += EVERY
     assert countdown > 10
+
+
+def test_who_removes_the_last_thing_takes_shared_folders_along(tmp_path, make, monkeypatch):
+    prefixes, configuration = tmp_path / "opt", tmp_path / "etc"
+    monkeypatch.setattr(files, "SHARED", (str(prefixes), str(configuration)))
+    configuration.mkdir()
+    archive = make_archive(tmp_path / "a.tar.gz")
+    make(**archive)
+    other = {"dest": str(prefixes / "other")}
+    make(**other, **archive)
+    (configuration / "settings").write_text("of somebody")
+    make(state="absent")
+    assert sorted(path.name for path in prefixes.iterdir()) == ["other"] and configuration.exists()
+    make(state="absent", **other)
+    assert not prefixes.exists()
+    assert (configuration / "settings").read_text() == "of somebody"
+    assert make(state="absent")["changed"] is False
+    # The run that removed the last thing ended before it came to the folder.
+    (configuration / "settings").unlink()
+    for changed in (True, False):
+        assert make(check=True, state="absent")["changed"] is changed
+        assert make(state="absent")["changed"] is changed
+        assert not configuration.exists()
+
+
+def test_a_removal_that_is_killed_anywhere_is_ended_by_the_next(tmp_path, make):
+    countdown, killed = 0, True
+    while killed:
+        make(**make_archive(tmp_path / "a.tar.gz"))
+        killed = run_until(countdown, {**DEFAULTS, "dest": str(make.dest), "state": "absent"})
+        left = os.path.lexists(make.dest)
+        assert make(check=True, state="absent")["changed"] is left
+        assert make(state="absent")["changed"] is left
+        assert not make.dest.exists()
+        countdown += 1
+    assert countdown > 4
