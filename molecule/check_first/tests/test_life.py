@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from foretold import tasks
+from standing import standing
 from testinfra.host import Host
 
-# The folders that several roles share stay, empty.
-PLACES = ("/opt/sparkflows/*", "/etc/sparkflows-mlops/*", "/var/lib/mlflow-server", "/var/lib/mlops-agent", "/var/cache/mlops-models")
+DATA = ["/var/lib/mlflow-server", "/var/lib/mlops-agent"]
 
 
 def test_life_of_a_host(operator, disk, host: Host) -> None:
+    before = standing(host)
     predicted = operator.play("site", "--check", "--diff")
     assert predicted.changed
     assert disk.changes() == []
@@ -27,11 +28,17 @@ def test_life_of_a_host(operator, disk, host: Host) -> None:
     assert operator.play("site", "--check", "--diff").unchanged
     assert operator.play("site").unchanged
 
-    farewell = operator.play("remove.yml", "--check", "--diff")
+    farewell = operator.play("uninstall", "--check", "--diff")
+    assert "packages nginx, openssl left as it is (other software may use it)" in farewell.text
     assert host.service("mlops-agent.service").is_running
-    assert tasks(operator.play("remove.yml").changed) == tasks(farewell.changed)
-    assert host.run(f"ls --directory {' '.join(PLACES)} 2>/dev/null").stdout == ""
-    assert host.run("systemctl list-unit-files --no-legend 'mlflow-*' 'mlops-*'").stdout == ""
-    assert host.check_output("systemctl list-units --state=failed --no-legend") == ""
-    assert [user for user in ("mlflow", "mlops-agent", "mlops-model") if host.user(user).exists] == []
-    assert operator.play("remove.yml", "--check").unchanged
+    assert tasks(operator.play("uninstall").changed) == tasks(farewell.changed)
+    assert [folder for folder in DATA if host.file(folder).is_directory] == DATA
+    assert host.user("mlflow").exists, "whom the data belongs to"
+
+    farewell = operator.play("uninstall", "--check", mlops_uninstall_data=True)
+    assert tasks(operator.play("uninstall", mlops_uninstall_data=True).changed) == tasks(farewell.changed)
+    assert operator.play("uninstall", "--check", mlops_uninstall_data=True).unchanged
+    # What the plan said to stay, an admin removes where nothing else needs it.
+    came = {line.split()[0] for line in standing(host).tools["packages"]} - {line.split()[0] for line in before.tools["packages"]}
+    host.check_output(f"DEBIAN_FRONTEND=noninteractive apt-get --quiet --yes purge {' '.join(came)}")
+    assert standing(host).differences(before) == []

@@ -187,5 +187,16 @@ def of_packages(role: str, names: t.Iterable[str], reading: Reading, asked: bool
     return [Difference(role, "packages", item, "missing" if asked else "perhaps missing", "installed")]
 
 
+def of_kept_packages(role: str, names: t.Iterable[str], removed: t.Sequence[Difference]) -> list[Difference]:
+    """A note on packages that a role may have installed and leaves where it goes: other software may have come to need them.
+
+    :param removed: what of the role goes; where that is nothing, nothing is said.
+    """
+    names = sorted(names) if removed else []
+    if not names:
+        return []
+    return [Difference(role, "", "package%s %s" % ("" if len(names) == 1 else "s", ", ".join(names)), "", "left as it is", "other software may use it")]
+
+
 def _short(lines: t.Sequence[str]) -> str:
     return ", ".join(lines) if len(lines) <= 3 else "%s and %d more" % (", ".join(lines[:2]), len(lines) - 2)

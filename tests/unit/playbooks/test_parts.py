@@ -48,6 +48,7 @@ def play(folder: Path, playbook: str, *arguments: str, groups: t.Iterable[str] =
         ("scorer_hosts", [], {"scorer_request_timeout": 0}, "scorer_request_timeout is '0'"),
         ("site", ["--tags", "mlflow_server"], {"mlflow_server_port": 80}, "mlflow_server_port is '80'"),
         ("mlflow_hosts", ["--tags", "jdk"], {"jdk_archive_sha256": "abc"}, "jdk_archive_sha256 is 'abc'"),
+        ("uninstall", [], {"jdk_prefix": "jdk"}, "jdk_prefix is 'jdk'"),
     ],
 )
 def test_a_part_checks_the_variables_first(tmp_path: Path, playbook: str, arguments: list[str], wrong: dict[str, t.Any], sentence: str) -> None:
@@ -73,6 +74,13 @@ def test_sagemaker_alone_asks_aws_and_no_host(tmp_path: Path) -> None:
     )
     assert code != 0 and "sts:GetCallerIdentity got no answer in eu-central-1" in output
     assert "unreachable=1" not in output and "CANARY-secret" not in output
+
+
+@pytest.mark.parametrize("method", [{}, {"sparkflows_method": "rest"}, {"sparkflows_method": "file", "sparkflows_restart_command": ["true"]}])
+def test_a_removal_wants_nothing_that_it_does_not_need(tmp_path: Path, method: dict[str, t.Any]) -> None:
+    """No secret matters to what goes; the host is asked, however Sparkflows was set."""
+    code, output = play(tmp_path, "uninstall", mlops_agent_token="", jdk_state="present", **method)
+    assert code != 0 and "unreachable=1" in output and "Nothing was changed" not in output
 
 
 def test_sparkflows_alone(tmp_path: Path) -> None:

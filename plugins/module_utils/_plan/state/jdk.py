@@ -20,6 +20,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._difference
     Inputs,
     Questions,
     State,
+    of_kept_packages,
     of_prediction,
     of_release,
 )
@@ -121,6 +122,12 @@ def findings(settings: Settings, reading: Reading) -> list[str]:
     return found + (checks.foreseen(reading, "jdk") if settings["jdk_provider"] == "archive" else [])
 
 
+def _package(settings: Settings, reading: Reading) -> list[str]:
+    """The package that brings the JDK, where one does."""
+    name = (settings["jdk_package"] or packages.chosen(PACKAGES, reading)) if settings["jdk_provider"] == "package" else None
+    return [str(name)] if name else []
+
+
 def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:
     """``src`` and ``sha256`` of the archive, or ``home`` of a JDK that is there.
 
@@ -148,7 +155,8 @@ def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:
 def differences(settings: Settings, reading: Reading, contents: Contents, ahead: Ahead) -> list[Difference]:
     """How far the host is from it. Steps: C(package), C(release), C(surplus), and C(removed) for a role that is absent."""
     if not _present(settings):
-        return of_prediction("jdk", "removed", settings["jdk_prefix"], reading, "jdk")
+        found = of_prediction("jdk", "removed", settings["jdk_prefix"], reading, "jdk")
+        return found + of_kept_packages("jdk", _package(settings, reading), found)
     found = of_release("jdk", settings["jdk_prefix"], reading, "jdk")
     seen = reading["predictions"].get("jdk") or {}
     if settings["jdk_provider"] == "package" and not seen.get("version_output") and not seen.get("error"):

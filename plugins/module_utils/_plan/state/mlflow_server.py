@@ -30,6 +30,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._difference
     of_attributes,
     of_files,
     of_former_place,
+    of_kept_packages,
     of_prediction,
 )
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
@@ -292,7 +293,8 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     C(data_removed) and C(user_removed) for a role that is absent; and those of `tracking_proxy`.
     """
     if not rules.present(settings):
-        return _leaving(settings, reading) + proxy.differences(settings, reading, contents)
+        found = _leaving(settings, reading) + proxy.differences(settings, reading, contents)
+        return found + of_kept_packages(ROLE, proxy.PROGRAMS if settings["mlflow_server_proxy"] == "nginx" else (), found)
     found = _account(settings, reading) + _folders(settings, reading) + _guard(reading)
     found += of_files(ROLE, _server_files(settings), contents, reading)
     found += of_former_place(ROLE, stores.UNIT_FILE, r"^ExecStart=(\S+)/bin/mlflow ", settings["mlflow_server_stack"], reading)

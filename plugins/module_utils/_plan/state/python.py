@@ -22,6 +22,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._difference
     Inputs,
     Questions,
     State,
+    of_kept_packages,
     of_packages,
     of_prediction,
     of_release,
@@ -204,7 +205,8 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     if not _present(settings):
         built = prefix + "/built"
         found = [Difference("python", "removed", built, "there", "removed")] if reading["files"][built]["exists"] else []
-        return found + of_prediction("python", "removed", prefix, reading, "python")
+        found += of_prediction("python", "removed", prefix, reading, "python")
+        return found + of_kept_packages("python", _packages(settings, reading), found)
     if provider in ("archive", "preinstalled"):
         found = of_release("python", prefix, reading, "python")
         needed = provider == "archive" and not _answers(reading) and bool(found)

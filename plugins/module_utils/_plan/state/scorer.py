@@ -15,7 +15,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _hos
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import _packages_wanted as packages
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import scorer as rules
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import Ahead, Contents, Difference, Inputs, Questions, State
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import Ahead, Contents, Difference, Inputs, Questions, State, of_kept_packages
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._host_checks import Reading, Settings
 from ansible_collections.sparkflows.mlops.plugins.module_utils._scorer.images import fitting_release
 
@@ -146,7 +146,8 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     step = "services" if rules.present(settings) else "removed"
     foreseen = [Difference("scorer", step, **difference) for difference in seen.get("differences") or []]
     if not rules.present(settings):
-        return foreseen
+        engine = packages.chosen(ENGINES, reading) if settings["scorer_install_docker"] else None
+        return foreseen + of_kept_packages("scorer", [*filter(None, [engine]), "haproxy"], foreseen)
     values = inputs(settings, reading)
     found = [Difference("scorer", "packages", "package %s" % name, "missing", "installed") for name in values["packages"]]
     unit = reading["units"][ENGINE_UNIT]

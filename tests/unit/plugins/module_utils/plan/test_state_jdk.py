@@ -63,6 +63,11 @@ UBUNTUS_HOME = "/usr/lib/jvm/java-8-openjdk-amd64"
             {"predictions": {"jdk": prediction(LINK + RELEASE)}},
             [("removed", PREFIX, "current -> releases/8u462-b08, releases/8u462-b08 sha256:222222222222", "removed")],
         ),
+        (
+            {**PACKAGE, "jdk_state": "absent"},
+            {"os": UBUNTU, "predictions": {"jdk": prediction("current -> %s\n" % UBUNTUS_HOME)}},
+            [("removed", PREFIX, "current -> %s" % UBUNTUS_HOME, "removed"), ("", "package openjdk-8-jdk-headless", "", "left as it is")],
+        ),
     ],
 )
 def test_differences(wanted: dict[str, t.Any], answers: dict[str, t.Any], differences: list[tuple[str, str, str, str]]) -> None:

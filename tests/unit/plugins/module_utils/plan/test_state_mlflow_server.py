@@ -345,6 +345,7 @@ class TestProxy:
 
 class TestAbsent:
     SETTINGS: t.ClassVar = {**SETTINGS, "mlflow_server_state": "absent"}
+    KEPT = ("", "packages nginx, openssl")
     NO_PROXY: t.ClassVar = dict.fromkeys((proxy.SITE, proxy.PEM, proxy.PUBLIC, proxy.LOGIN), MISSING)
     GONE: t.ClassVar = {
         "files": {**NO_PROXY, stores.UNIT_FILE: MISSING, server.ENVIRONMENT_FILE: MISSING},
@@ -354,16 +355,17 @@ class TestAbsent:
     def test_a_service_goes_and_its_data_stays(self) -> None:
         changes = {"files": self.NO_PROXY, "predictions": {"mlflow_server_guard": {"changed": True}}}
         assert differences(self.SETTINGS, changes) == [
-            ("stopped", server.UNIT), ("removed", stores.UNIT_FILE), ("removed", server.ENVIRONMENT_FILE), ("removed", server.GUARD_PREFIX)
+            ("stopped", server.UNIT), ("removed", stores.UNIT_FILE), ("removed", server.ENVIRONMENT_FILE), ("removed", server.GUARD_PREFIX), self.KEPT
         ]  # fmt: skip
+        assert differences({**self.SETTINGS, "mlflow_server_proxy": "none"}, changes)[-1] == ("removed", server.GUARD_PREFIX)
         assert differences(self.SETTINGS, self.GONE) == []
 
     def test_a_purge_takes_data_and_user(self) -> None:
         purged = {**self.SETTINGS, "mlflow_server_purge": True}
-        assert differences(purged, self.GONE) == [("data_removed", stores.DIRECTORY), ("user_removed", "user mlflow")]
+        assert differences(purged, self.GONE) == [("data_removed", stores.DIRECTORY), ("user_removed", "user mlflow"), self.KEPT]
         nothing = {**self.GONE, "files": {**self.GONE["files"], stores.DIRECTORY: MISSING}, "users": {"mlflow": {"exists": False}}}
         assert differences(purged, nothing) == []
 
     def test_systemd_forgets_a_unit_whose_file_went(self) -> None:
         changes = {**self.GONE, "units": {server.UNIT: {"active_state": "inactive", "needs_reload": True}}}
-        assert differences(self.SETTINGS, changes) == [("removed", server.UNIT)]
+        assert differences(self.SETTINGS, changes) == [("removed", server.UNIT), self.KEPT]

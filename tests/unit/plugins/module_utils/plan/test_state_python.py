@@ -122,6 +122,7 @@ NOT_RUNNING = {"changed": True, "error": "It has no bin/python3.7. Check src and
             [
                 ("removed", PREFIX + "/built", "there", "removed"),
                 ("removed", PREFIX, "current -> releases/3.7.9, releases/3.7.9 sha256:222222222222", "removed"),
+                ("", "package zstd", "", "left as it is"),
             ],
         ),
     ],

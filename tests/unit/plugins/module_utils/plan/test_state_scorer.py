@@ -84,7 +84,8 @@ def test_a_difference(changes: dict[str, Any], expected: list[tuple[str, ...]]) 
 
 def test_a_scorer_that_goes() -> None:
     gone = {"item": "churn", "before": "served", "after": "removed", "reason": ""}
-    assert told(ABSENT, predictions=foreseen(differences=[gone])) == [("removed", *gone.values())]
+    kept = ("", "packages docker.io, haproxy", "", "left as it is", "other software may use it")
+    assert told(ABSENT, predictions=foreseen(differences=[gone])) == [("removed", *gone.values()), kept]
 
 
 def test_a_release_that_nothing_tells_is_left_to_the_run() -> None:
