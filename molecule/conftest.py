@@ -64,25 +64,8 @@ class Operator:
 
         The run must succeed unless it is said to fail, or None says that it may, and must print neither warnings nor tracebacks.
         """
-        name = str(SCENARIO / playbook) if playbook.endswith(".yml") else f"sparkflows.mlops.{playbook}"
-        result = subprocess.run(
-            [
-                self.program, name, "-i", str(ROOT / "molecule" / "inventory"), "-i", str(SCENARIO / "inventory" / "hosts.yml"),
-                *arguments, "-e", json.dumps(variables),
-            ],
-            cwd=ROOT,
-            env={
-                **self.environment,
-                "ANSIBLE_INJECT_FACT_VARS": "false",
-                "ANSIBLE_FORCE_COLOR": "false",
-                "ANSIBLE_NOCOLOR": "true",
-                "MOLECULE_SCENARIO_NAME": SCENARIO.name,
-                "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )  # fmt: skip
+        command, environment = self.command(playbook, *arguments, **variables)
+        result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         output = result.stdout + result.stderr
         print("\n".join(output.splitlines()[-100:]))
         # First, as the log of a model that failed may well hold a traceback.
@@ -90,6 +73,20 @@ class Operator:
         assert "Traceback" not in output
         assert not re.findall(r"^\[(?:WARNING|DEPRECATION)[^\n]*", output, re.MULTILINE)
         return Run(result.returncode, output, list(_changed(output)))
+
+    def command(self, playbook: str, *arguments: str, **variables: Any) -> tuple[list[str], dict[str, str]]:
+        """What `play` runs, and the environment that it runs in."""
+        name = str(SCENARIO / playbook) if playbook.endswith(".yml") else f"sparkflows.mlops.{playbook}"
+        words = [self.program, name, "-i", str(ROOT / "molecule" / "inventory"), "-i", str(SCENARIO / "inventory" / "hosts.yml")]
+        environment = {
+            **self.environment,
+            "ANSIBLE_INJECT_FACT_VARS": "false",
+            "ANSIBLE_FORCE_COLOR": "false",
+            "ANSIBLE_NOCOLOR": "true",
+            "MOLECULE_SCENARIO_NAME": SCENARIO.name,
+            "MOLECULE_PROJECT_DIRECTORY": str(ROOT),
+        }
+        return [*words, *arguments, "-e", json.dumps(variables)], environment
 
     def differing(self, **variables: Any) -> list[dict[str, str]]:
         """What the plan finds: the rows of its report that are no mere notes."""

@@ -24,6 +24,8 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Pr
 
 MARKER = ".release.json"
 _SCRATCH = ".tmp-"
+#: How many characters mkstemp(3) of Python adds.
+_RANDOM = 8
 _LOCK = ".lock"
 #: Folders in which several roles have something. The first holds prefixes; who removes the last thing in one of them takes it along.
 SHARED = ("/opt/sparkflows", "/etc/sparkflows-mlops", "/var/lib/sparkflows-mlops")
@@ -58,9 +60,13 @@ def make_folder(path: str) -> None:
 
 def write_atomic(path: str, text: str, mode: int = 0o644, owner: tuple[int, int] | None = None, encoding: str = "utf-8") -> None:
     """Write a file so that a reader sees the old or the new text, never a part of it; `owner` is a uid and a gid."""
-    descriptor, scratch = tempfile.mkstemp(prefix=_SCRATCH, dir=os.path.dirname(path))
+    prefix = "%s%s-" % (_SCRATCH, os.path.basename(path))
+    _sweep_scratch(os.path.dirname(path), prefix)
+    descriptor, scratch = tempfile.mkstemp(prefix=prefix, dir=os.path.dirname(path))
     try:
         with os.fdopen(descriptor, "w", encoding=encoding, newline="") as file:
+            # Says to others that somebody is at it; the lock goes with who holds it.
+            fcntl.flock(file, fcntl.LOCK_EX)
             file.write(text)
             if owner is not None:
                 os.fchown(file.fileno(), *owner)
@@ -71,6 +77,16 @@ def write_atomic(path: str, text: str, mode: int = 0o644, owner: tuple[int, int]
     except BaseException:
         os.unlink(scratch)
         raise
+
+
+def _sweep_scratch(folder: str, prefix: str) -> None:
+    """Remove what writers of the same file left that were killed."""
+    for name in os.listdir(folder or "."):
+        if name.startswith(prefix) and len(name) == len(prefix) + _RANDOM:
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError), open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(path)
 
 
 def as_written(path: str, mode: int = 0o644) -> bool:

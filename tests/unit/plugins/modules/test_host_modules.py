@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, Sparkflows MLOps collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The modules pip_environment, host_info and service_wait, run by Ansible itself: options, results, and no secret in the most talkative output."""
+"""The modules pip_environment, host_info, secret_file and service_wait, run by Ansible itself: options, results, and no secret in the most talkative output."""
 
 from __future__ import annotations
 
@@ -62,3 +62,31 @@ def test_service_wait(http_server, run_module):
     result, output = run_module("service_wait", arguments, "-vvv")
     assert "but within 1 seconds there was no answer. %s/health answers with status 503." % http_server.url in result["msg"]
     assert CANARY not in output and "Traceback" not in output
+
+
+def test_secret_file(tmp_path, run_module):
+    path = tmp_path / "service.env"
+    arguments = {"path": str(path), "content": 'PASSWORD="%s"\nOTHER="\\$"\n' % CANARY}
+    for mode, options in ((0o600, {}), (0o640, {"mode": "0640"}), (0o640, {"mode": "0640", "content": CANARY})):
+        before = path.read_text() if path.exists() else None
+        predicted, output = run_module("secret_file", {**arguments, **options}, "--check", "--diff", "-vvv")
+        assert (path.read_text() if path.exists() else None) == before
+        assert predicted["changed"] is True and CANARY not in output and "WARNING" not in output
+        done, output = run_module("secret_file", {**arguments, **options}, "--diff", "-vvv")
+        assert done["changed"] is True and CANARY not in output and "WARNING" not in output
+        assert path.read_text() == {**arguments, **options}["content"] and path.stat().st_mode & 0o777 == mode
+        assert run_module("secret_file", {**arguments, **options}).result["changed"] is False
+    assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".tmp-")] == []
+
+
+def test_secret_file_refuses(tmp_path, run_module):
+    arguments = {"path": str(tmp_path / "service.env"), "content": CANARY}
+    for options, sentence in (
+        ({"mode": "rw"}, "mode is 'rw'; expected octal digits, like 0600."),
+        ({"group": "nobody-here"}, "There is no group 'nobody-here' on this host. Create it first, or correct group."),
+        ({"path": str(tmp_path)}, "%s is a folder, but a file is to be written there. Move it away." % tmp_path),
+        ({"path": str(tmp_path / "none" / "service.env")}, "No such file or directory"),
+    ):
+        result, output = run_module("secret_file", {**arguments, **options}, "-vvv")
+        assert sentence in result["msg"]
+        assert CANARY not in output and "Traceback" not in output
