@@ -24,8 +24,11 @@ EXPECTED = re.compile(
     r"/opt/sparkflows/(jdk|python|stack|tracking-guard|mlops-agent)(/releases(/[A-Za-z0-9][\w.+-]*)?|/current|/\.lock|/tools(/.*)?)?$"
     r"|/opt/sparkflows/firewall(/[\w.]+)?$|/etc/sparkflows-mlops/firewall\.nft$|/etc/systemd/system/([\w-]+\.wants/)?(sparkflows-mlops|mlops|mlflow)-[^/]*(/[^/]*)?$"
     r"|/etc/systemd/system/[\w-]+\.wants$|/var/lib/mlflow-server/(mlflow\.db-(wal|shm|journal)|artifacts/.*)$|/var/lib/mlops-agent/.*$|/tmp/systemd-private-[^/]*$"
-    r"|/var/tmp/systemd-private-[^/]*$|/home/admin/\.ansible(/tmp)?$|/root/\.ansible(/tmp)?$"
+    r"|/var/tmp/systemd-private-[^/]*$"
 )
+
+#: Where Ansible brings files to, and leaves them where it is killed. They are searched for secrets all the same.
+_OF_ANSIBLE = re.compile(r"/(home/admin|root)/\.ansible(/|$)")
 
 # On the host, by its own Python, as root and outside of every session.
 _LOOK = r"""
@@ -99,7 +102,8 @@ def left_behind(now: Traces, calm: Collection[str]) -> list[str]:
 
     :param calm: the paths on the same host after a run that nobody killed.
     """
-    found = [f"{path} was left" for path in sorted(now.paths) if path not in calm and (TEMPORARY.match(Path(path).name) or not EXPECTED.match(path))]
+    came = [path for path in sorted(now.paths) if path not in calm and not _OF_ANSIBLE.match(path)]
+    found = [f"{path} was left" for path in came if TEMPORARY.match(Path(path).name) or not EXPECTED.match(path)]
     found += [f"{path} is held" for path in now.locks] + [f"{path} is not complete" for path in now.unfinished]
     return found + [f"a process goes on: {command}" for command in now.processes] + now.secrets
 

@@ -40,6 +40,7 @@ def subjects(
 
 def test_the_next_run_makes_it_good(subjects: dict[str, Subject], capfd: pytest.CaptureFixture[str]) -> None:
     points = wanted()
+    over = dict.fromkeys(HOSTS, 0)
     verdicts: Queue[tuple[str, Point, str, bool, float]] = Queue()
 
     def on_host(subject: Subject, queue: list[Point]) -> None:
@@ -47,7 +48,9 @@ def test_the_next_run_makes_it_good(subjects: dict[str, Subject], capfd: pytest.
         for point in queue:
             started = time.monotonic()
             try:
-                verdict, good = f"made good, it was at '{subject.try_point(point)}'", True
+                task = subject.try_point(point)
+                verdict, good = f"made good, it was at '{task}'" if task else f"made good, but the run was over before, after {subject.tasks} tasks", True
+                over[subject.name] += task is None
             except Failed as failure:
                 verdict, good = f"NOT MADE GOOD: {failure}", False
             verdicts.put((subject.name, point, verdict, good, time.monotonic() - started))
@@ -67,6 +70,7 @@ def test_the_next_run_makes_it_good(subjects: dict[str, Subject], capfd: pytest.
         for run in runs:
             run.result()
     assert failed == 0, f"{failed} of {len(points)} points were not made good; `make kills SEED=…` tries one again"
+    assert sum(over.values()) <= max(1, len(points) // 4), "too many runs were over before their points: kill_points.py says how many tasks operations have"
 
 
 def test_all_goes_in_any_order_without_a_trace(

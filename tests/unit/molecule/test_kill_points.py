@@ -68,7 +68,7 @@ CALM = {"/etc/sparkflows-mlops/mlops-agent.env", "/tmp/.X11-unix"}  # noqa: S108
         "/etc/sparkflows-mlops/mlflow-proxy.pem.new",
         "/opt/sparkflows/jdk/releases/.tmp-abcdefgh",
         "/opt/sparkflows/stack/.tmp-abcdefgh",
-        "/home/admin/.ansible/tmp/ansible-tmp-1-2-3",
+        "/home/admin/.bash_history",
         "/tmp/tmpabcdefgh",  # noqa: S108
         "/etc/systemd/system/mlflow-server.service.former",
         "/etc/nginx/conf.d/mlflow-server.conf.former",
@@ -80,6 +80,7 @@ def test_what_does_not_belong_there_is_told(path: str) -> None:
 
 def test_what_operations_bring_is_not() -> None:
     came = {"/opt/sparkflows/jdk/releases/another-name", "/etc/sparkflows-mlops/firewall.nft", "/opt/sparkflows/stack/releases/0123456789ab"}
+    came.add("/home/admin/.ansible/tmp/ansible-tmp-1-2-3")
     assert left_behind(Traces(frozenset({*CALM, *came}), [], [], [], []), CALM) == []
 
 

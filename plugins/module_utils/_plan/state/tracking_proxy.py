@@ -35,12 +35,15 @@ SITE = "/etc/nginx/conf.d/mlflow-server.conf"
 #: The site that worked, while another is tried.
 FORMER_SITE = SITE + ".former"
 DEFAULT_SITE = "/etc/nginx/sites-enabled/default"
+#: How one begins that the role put there.
+OWN_DEFAULT_SITE = "# Made by the role sparkflows.mlops.mlflow_server:"
 LOGIN = "/etc/sparkflows-mlops/mlflow-proxy.login"
 #: Key and certificate in one file, so that one rename replaces both; and the certificate for those who are to trust it.
 PEM = "/etc/sparkflows-mlops/mlflow-proxy.pem"
 NEW_PEM = PEM + ".new"
 PUBLIC = "/etc/sparkflows-mlops/mlflow-proxy.crt"
 _SITE_FILES = (SITE, FORMER_SITE)
+_OF_NGINX = (*_SITE_FILES, DEFAULT_SITE)
 _CERTIFICATE_FILES = (PEM, NEW_PEM, PUBLIC)
 #: A certificate that has no more days than this is made anew.
 LEAST_DAYS = 30
@@ -80,6 +83,7 @@ def questions(settings: Settings) -> Questions:
     """What is asked of a host; all values are lists."""
     asked: Questions = {"units": [UNIT], "files": [{"path": path} for path in (*_SITE_FILES, *_CERTIFICATE_FILES, LOGIN)]}
     if not rules.proxied(settings):
+        asked["files"] += [{"path": DEFAULT_SITE, "text": True}]
         return asked
     username, password = settings["mlflow_server_proxy_username"], str(settings["mlflow_server_proxy_password"])
     asked["files"] += [{"path": DEFAULT_SITE}]
@@ -139,8 +143,8 @@ def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:
     if reading is None:
         return {"proxy": shared}
     if not rules.proxied(settings):
-        seen = reading["files"]
-        leaving = {name: [path for path in paths if seen[path]["exists"]] for name, paths in (("sites", _SITE_FILES), ("rest", (*_CERTIFICATE_FILES, LOGIN)))}
+        there = _leaving_files(reading)
+        leaving = {"sites": [path for path in there if path in _OF_NGINX], "rest": [path for path in there if path not in _OF_NGINX]}
         return {"proxy": {**shared, "leaving": leaving}}
     debian = reading["os"]["family"] == "Debian"
     return {
@@ -150,6 +154,7 @@ def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:
             "programs": list(PROGRAMS),
             "group": "www-data" if debian else "nginx",
             "default_site": DEFAULT_SITE,
+            "own_default_site": OWN_DEFAULT_SITE,
             "bind": bracketed(settings["mlflow_server_proxy_listen_address"]),
             "health_url": health_url(settings),
             "pair": pair(settings),
@@ -275,9 +280,14 @@ def _leftovers(settings: Settings, reading: Reading) -> list[str]:
     return [path for path in gone if reading["files"][path]["exists"]]
 
 
-def _leaving(reading: Reading) -> list[Difference]:
+def _leaving_files(reading: Reading) -> list[str]:
     seen = reading["files"]
-    found = [Difference(_ROLE, "proxy_removed", path, "there", "removed") for path in (*_SITE_FILES, *_CERTIFICATE_FILES, LOGIN) if seen[path]["exists"]]
+    own = [DEFAULT_SITE] if str(seen[DEFAULT_SITE]["text"] or "").startswith(OWN_DEFAULT_SITE) else []
+    return [path for path in (*_SITE_FILES, *_CERTIFICATE_FILES, LOGIN) if seen[path]["exists"]] + own
+
+
+def _leaving(reading: Reading) -> list[Difference]:
+    found = [Difference(_ROLE, "proxy_removed", path, "there", "removed") for path in _leaving_files(reading)]
     if found and reading["units"][UNIT]["active_state"] == "active":
         found.append(Difference(_ROLE, "proxy_forgotten", UNIT, "running", "reloaded", "its site goes"))
     return found

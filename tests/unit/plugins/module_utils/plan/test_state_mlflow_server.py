@@ -336,6 +336,11 @@ class TestProxy:
         assert differences(settings, {}) == [*(("proxy_removed", path) for path in gone), ("proxy_forgotten", proxy.UNIT)]
         assert differences(settings, NGINX) == [("proxy_removed", path) for path in gone]
         assert differences(settings, {"files": dict.fromkeys(gone, MISSING)}) == []
+        own = {**dict.fromkeys(gone, MISSING), proxy.DEFAULT_SITE: {"text": proxy.OWN_DEFAULT_SITE + " the default site asks for IPv6."}}
+        assert differences(settings, {"files": own}) == [("proxy_removed", proxy.DEFAULT_SITE), ("proxy_forgotten", proxy.UNIT)]
+        seen = reading(settings)
+        seen["files"][proxy.DEFAULT_SITE] = file(text=proxy.OWN_DEFAULT_SITE)
+        assert server.inputs(settings, seen)["proxy"]["leaving"] == {"sites": [proxy.SITE, proxy.DEFAULT_SITE], "rest": gone[1:]}
 
     def test_the_password_is_asked_about_in_secret(self) -> None:
         (asked,) = (entry for entry in server.questions(SETTINGS)["predictions"] if entry["module"] == "login_file")
