@@ -244,6 +244,8 @@ class Host:
         self.example = None
         self.takes = 0.0  # seconds for a row, by any model
         self.uid = os.getuid()  # as whom units run, says systemd
+        self.uses = 200 * 1024 * 1024  # bytes of memory, says systemd; None where it does not count them
+        self.hangs = 0.0  # seconds until an answer about units
         self.ports = {}  # {name: Port} that systemd holds
         self.scored = []  # by all models
         self._lock = threading.RLock()
@@ -295,7 +297,7 @@ class Host:
         unit = self.units[name] = {
             "active_state": "active", "sub_state": "running", "result": "success", "restarts": 0,
             "invocation": uuid.uuid4().hex, "started": int(time.monotonic() * 1e6), "exit_status": 0, "model": None,
-            "uid": self.uid,
+            "uid": self.uid, "memory": self.uses,
         }
         fails = name in self.fails_to_start  # which a test may change at any time
         if fails:
@@ -355,7 +357,8 @@ class Host:
             self.ports.pop(name).close()
 
     def _status(self, names):
-        shown = ("active_state", "sub_state", "result", "restarts", "invocation", "started", "exit_status", "uid")
+        time.sleep(self.hangs)
+        shown = ("active_state", "sub_state", "result", "restarts", "invocation", "started", "exit_status", "uid", "memory")
         return {"states": {name: {key: self.units[name][key] for key in shown} for name in names if name in self.units}}
 
     def _logs(self, name, lines):

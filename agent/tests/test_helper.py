@@ -111,8 +111,16 @@ def test_every_name_has_a_user_of_its_own():
 
 def shown(name, **more):
     fields = {"Id": "mlops-model@{}.service".format(name), "ActiveState": "active", "SubState": "running", "Result": "success", "NRestarts": "1",
-              "InvocationID": "0123", "ExecMainStartTimestampMonotonic": "5", "ExecMainStatus": "0", "UID": "65000"}
+              "InvocationID": "0123", "ExecMainStartTimestampMonotonic": "5", "ExecMainStatus": "0", "UID": "65000", "MemoryCurrent": "4096"}
     return "".join("{}={}\n".format(*item) for item in dict(fields, **more).items())
+
+
+@pytest.mark.parametrize("said, bytes_", [("4096", 4096), ("[not set]", None), ("18446744073709551615", None), ("", None), ("0", 0)])
+def test_memory_is_what_systemd_counts(monkeypatch, said, bytes_):
+    monkeypatch.setattr(helper, "run", lambda *argv: shown("a", MemoryCurrent=said))
+    with helper.Units.changing():
+        pass
+    assert ask(action="status", names=["a"])["states"]["a"]["memory"] == bytes_
 
 
 def test_many_questions_are_one_process(monkeypatch):

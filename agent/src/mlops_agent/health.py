@@ -18,7 +18,7 @@ import typing as t
 
 from tornado.httpclient import HTTPClientError, HTTPRequest
 
-from . import http1, ports
+from . import http1, ports, request_counts
 
 if t.TYPE_CHECKING:
     from .rules import Row
@@ -68,6 +68,7 @@ class Health:
             headers={} if body is None else {"Content-Type": content_type},
             connect_timeout=timeout,
             request_timeout=timeout,
+            user_agent=request_counts.PROBE,
             streaming_callback=lambda piece: kept.extend(piece[:KEPT_LIMIT - len(kept)]),
         )
         try:

@@ -98,7 +98,11 @@ PROPERTIES = {
     "ExecMainStartTimestampMonotonic": "started",
     "ExecMainStatus": "exit_status",
     "UID": "uid",
+    "MemoryCurrent": "memory",
 }
+
+#: What systemd shows for memory of which it has no count, unless it says "[not set]": the largest number of 64 bits.
+UNCOUNTED = 2 ** 64 - 1
 
 
 class Refused(Exception):
@@ -372,6 +376,7 @@ def asked_states() -> dict[str, State]:
             state[key] = int(said.get(key) or 0)
         # "[not set]" of a unit that does not run.
         state["uid"] = int(said["uid"]) if said.get("uid", "").isdigit() else None
+        state["memory"] = int(said["memory"]) if said.get("memory", "").isdigit() and int(said["memory"]) != UNCOUNTED else None
         states[name] = state
     return states
 

@@ -26,7 +26,7 @@ import typing as t
 import yaml
 
 from . import config as settings
-from . import files, rules, store
+from . import files, request_counts, rules, store
 
 if t.TYPE_CHECKING:
     from .spec import Spec
@@ -99,6 +99,7 @@ def serve(config: settings.Config, name: str) -> None:
         stream.write(H2O_SETTINGS)
     os.environ.update(without_proxy(os.environ))
     environment = base_environment(os.environ, config, stack, work)
+    environment.update(counting_environment(environment, os.path.join(config.runtime_directory, name)))
     model = cached_model(cache, spec.artifact_key()) or fetch(config, spec, cache)
     described = read_mlmodel(model)
     environment.update(flavor_environment(described, model, config, stack))
@@ -175,6 +176,15 @@ def base_environment(given: t.Mapping[str, str], config: settings.Config, stack:
         }
     )
     return environment
+
+
+def counting_environment(given: t.Mapping[str, str], runtime_directory: str) -> dict[str, str]:
+    """What has the model's server count the rows that it scores. A configuration file that the admin names takes the place of ours."""
+    return {
+        # MLflow gives it to a shell without quotes; no prefix of ours has a character that would need them.
+        "GUNICORN_CMD_ARGS": "--config {} {}".format(os.path.realpath(request_counts.__file__), given.get("GUNICORN_CMD_ARGS", "")).strip(),
+        request_counts.PATH_VARIABLE: os.path.join(runtime_directory, request_counts.FILE),
+    }
 
 
 def spark_arguments(jar: str = "") -> str:

@@ -69,6 +69,14 @@ class Note(t.NamedTuple):
         return note
 
 
+class Probe(t.NamedTuple):
+    """One look at a model that answers: when it ended, in seconds since the epoch, how many seconds it took, whether the row was scored."""
+
+    at: float
+    seconds: float
+    scored: bool
+
+
 class Backoff:
     """When to try next what failed: after first seconds, then twice as many each time, at most last; from the start
     again once a try has held for last seconds."""
@@ -115,6 +123,7 @@ class Supervisor(Watcher):
         self.flavors: list[str] = []
         self.restarts = 0
         self.log: list[str] = []
+        self.last_probe: Probe | None = None
         self._again = False  # asked for just now: try also what has failed, and wait for nobody
         self._applied: str | None = None  # the digest for which this agent (re)started the unit, or saw it run
         self._invocation: str | None = None  # the run of the unit that was seen ready
@@ -242,7 +251,7 @@ class Supervisor(Watcher):
         answers, problem = False, stranger_on(*self._socket(spec)) or "The model is being loaded."
         if note is not None and unit.active == "active" and await self._around.health.answers(*self._socket(spec)):
             self.flavors = note.flavors
-            refusal = await self._around.health.problem(*self._socket(spec), row=self._row(spec, note))
+            refusal = await self._probe(spec, note)
             if refusal is None:
                 LOG.info("%s: ready", self.name)
                 self._unit_restarts = unit.restarts
@@ -278,7 +287,7 @@ class Supervisor(Watcher):
         """Look at a model that was ready; restart it when it does not score again and again what it had scored."""
         config = self._around.config
         row = self._row(spec, note)
-        problem = await self._around.health.problem(*self._socket(spec), row=row)
+        problem = await self._probe(spec, note)
         if problem is None:
             self._is_ready(spec, note, note.invocation)
             return config.health_interval
@@ -297,6 +306,13 @@ class Supervisor(Watcher):
         self._health_restarts += 1
         self.restarts += 1
         return await self._apply(spec, note)
+
+    async def _probe(self, spec: Spec, note: Note) -> str | None:
+        """None when the model scores its row, else a sentence."""
+        began = time.monotonic()
+        problem = await self._around.health.problem(*self._socket(spec), row=self._row(spec, note))
+        self.last_probe = Probe(time.time(), time.monotonic() - began, problem is None)
+        return problem
 
     async def _give_up(self, spec: Spec, message: str) -> float:
         await self._around.units.stop(self.name)

@@ -69,6 +69,13 @@ class Units:
             state["invocation"], state["started"] / 1e6, state["exit_status"], state["uid"],
         )
 
+    async def memory(self, names: t.Sequence[str]) -> dict[str, int]:
+        """Bytes that the processes of each unit use, of those of which systemd counts it."""
+        if not names:
+            return {}
+        states = (await self._ask(action="status", names=names))["states"]
+        return {name: state["memory"] for name, state in states.items() if state.get("memory") is not None}
+
     async def logs(self, name: str, lines: int) -> list[str]:
         said: list[str] = (await self._ask(action="logs", name=name, lines=lines))["lines"]
         return said

@@ -24,7 +24,8 @@ from .ports import PortTaken
 from .registry import RegistryError, RegistryUnreachable
 from .spec import ABSENT, PRESENT, Spec, checked_request, now
 from .store import NotStored
-from .units import HelperError
+from .runs import measured
+from .units import HelperError, Units
 from .watcher import FAILED, READY
 
 if t.TYPE_CHECKING:
@@ -34,7 +35,6 @@ if t.TYPE_CHECKING:
     from .reconciler import Reconciler
     from .registry import Registry
     from .store import Store
-    from .units import Units
 
     class Description(t.TypedDict):
         """A deployment as a client sees it; openapi.json says what each field means."""
@@ -81,6 +81,9 @@ ERROR_CODES = {400: "bad_request", 401: "unauthorized", 404: "not_found", 405: "
 TRACKING_INTERVAL = 30
 TRACKING_RETRY = 5
 
+#: Seconds that figures wait for the helper at most: Prometheus gives up after 10, unless it is told otherwise.
+SCRAPE_SECONDS = 3
+
 #: Digits of a whole number in a request: int() takes quadratic time.
 DIGITS_LIMIT = 100
 
@@ -112,7 +115,8 @@ class Agent:
         self.units = units
         self.ports = ports
         self.tracking: Tracking = {"status": "unknown", "message": "The tracking server has not been asked yet."}
-        self.figures = metrics.Figures(lambda: [self.describe(spec) for spec in store.deployments()])
+        self.figures = metrics.Figures()
+        self._impatient = Units(config.helper_socket, timeout=SCRAPE_SECONDS)
 
     async def watch_tracking(self) -> None:
         """Look at the tracking server for ever. Served models do not need it, so nothing follows from what is seen."""
@@ -126,6 +130,11 @@ class Agent:
                 LOG.warning("%s", seen["message"])
             self.tracking = seen
             await asyncio.sleep(TRACKING_INTERVAL if seen["status"] == "ok" else TRACKING_RETRY)
+
+    async def seen(self) -> metrics.Seen:
+        """What the figures are made of, as of now."""
+        runs = await measured(self.reconciler, self._impatient, self.config.runtime_directory)
+        return metrics.Seen([self.describe(spec) for spec in self.store.deployments()], runs, self.tracking["status"] == "ok")
 
     async def deploy(self, name: str, body: object) -> tuple[Spec, bool]:
         """Store what a PUT asks for. Returns (spec, whether the deployment is new)."""
@@ -373,9 +382,10 @@ class OpenApi(Handler):
 
 
 class Metrics(Handler):
-    def get(self) -> None:
+    async def get(self) -> None:
+        text = self.agent.figures.text(await self.agent.seen())
         self.set_header("Content-Type", metrics.CONTENT_TYPE)
-        self.finish(self.agent.figures.text())
+        self.finish(text)
 
 
 class Deployments(Handler):
