@@ -81,6 +81,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "MlopsAgentNotScraped": [
         Case({'up{job="node", instance="a"}': always(1)}, 20, ({"job": "mlops-agent"},)),
+        Case({'up{job="node", instance="a"}': always(1)}, 10),  # not yet
         Case({UP: always(0)}, 20),
     ],
     "MlopsTrackingServerAway": [
@@ -98,6 +99,7 @@ CASES: dict[str, list[Case]] = {
     "MlopsModelNotReady": [
         Case({READY: always(0), **state("starting")}, 16, (MODEL,)),
         Case({READY: always(0), **state("failed")}, 16),  # of which there is an alert already
+        Case({READY: always(0), **state("starting")}, 10),  # not yet
         Case({READY: "0x10 1x20"}, 16),
     ],
     "MlopsModelRestarting": [
@@ -121,18 +123,21 @@ CASES: dict[str, list[Case]] = {
     "MlopsModelRefusesRows": [
         Case(answers(_2xx=20, _4xx=80), 50, (MODEL,)),
         Case(answers(_2xx=80, _4xx=20), 50),
+        Case(answers(_2xx=20, _4xx=80), 10),  # not yet
         Case(answers(_4xx=0.2), 50),
     ],
     "MlopsHealthReportOld": [
         Case({"sparkflows_mlops_health_timestamp_seconds": always(0, 10 * HOURS)}, 200, ({},)),
         Case({UP: always(1, 10 * HOURS)}, 20, ({},)),
         Case({"sparkflows_mlops_health_timestamp_seconds": always(0, 10 * HOURS)}, 170),
+        Case({"sparkflows_mlops_health_timestamp_seconds": always(0, 10 * HOURS)}, 190),  # the next one may be under way
         Case({"sparkflows_mlops_health_timestamp_seconds": f"0+60x{10 * HOURS}"}, 200),
     ],
     "MlopsPlanReportOld": [
         Case({"sparkflows_mlops_plan_timestamp_seconds": always(0, 60 * HOURS)}, 49 * HOURS, ({},)),
         Case({UP: always(1, 10 * HOURS)}, 20, ({},)),
         Case({"sparkflows_mlops_plan_timestamp_seconds": always(0, 60 * HOURS)}, 47 * HOURS),
+        Case({"sparkflows_mlops_plan_timestamp_seconds": always(0, 60 * HOURS)}, 48 * HOURS + 10),  # the next one may be under way
     ],
     "MlopsHostNotRead": [
         Case(report("health_host_up", 0), 1, ({"host": "mlflow-a"},)),
