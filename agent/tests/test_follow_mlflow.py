@@ -6,6 +6,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -40,7 +41,7 @@ class RealHost(Host):
     def _start(self, name):
         unit = self.units[name] = {
             "active_state": "active", "sub_state": "running", "result": "success", "restarts": 0, "invocation": os.urandom(16).hex(),
-            "started": int(time.monotonic() * 1e6), "exit_status": 0, "model": None, "uid": self.uid,
+            "started": int(time.monotonic() * 1e6), "exit_status": 0, "model": None, "uid": self.uid, "memory": self.uses,
         }
         for directory in ("runtime_directory", "cache_directory"):
             os.makedirs(os.path.join(self.config[directory], name), exist_ok=True)
@@ -151,6 +152,28 @@ def test_a_promotion_in_mlflow_is_served_at_the_same_port_and_no_request_is_lost
         assert [1] not in seen[first_of_two + len(clients):], "once it has moved, it has moved"
         assert agent.call("DELETE", "/api/v1/deployments/churn")[0] == 200
         assert host.units == {} and host.ports == {}
+    finally:
+        agent.kill()
+
+
+def test_a_locked_database_is_told_and_passes(host, tmp_path):
+    """Somebody works on MLflow's SQLite file: nothing is deployed meanwhile, and what serves goes on."""
+    agent = AgentProcess(host.config, str(tmp_path))
+    try:
+        assert agent.wait_until_up(), agent.log()
+        assert agent.deploy("churn", "models:/churn/1")[0] == 201
+        port = until_ready(agent, 1)["port"]
+        lock = sqlite3.connect(str(tmp_path / "mlflow.db"), isolation_level=None)
+        lock.execute("BEGIN EXCLUSIVE")
+        status, answer = agent.call("PUT", "/api/v1/deployments/other", {"model_uri": "models:/churn/2"}, timeout=60)
+        assert status == 503 and answer["error"]["code"] == "registry_unreachable", answer
+        # MLflow waits for it longer than the agent waits for MLflow.
+        assert answer["error"]["message"] == "The tracking server cannot be reached: Timeout during request."
+        assert ask(port, "POST", "/invocations", json.dumps({"columns": ["a"], "data": [[1]]}), CONTENT) == (200, [1])
+        lock.execute("ROLLBACK")
+        lock.close()
+        assert agent.call("PUT", "/api/v1/deployments/other", {"model_uri": "models:/churn/2"}, timeout=60)[0] == 201
+        assert host.changes("churn") == [("apply", "churn")] and agent.get("churn")["state"] == "ready"
     finally:
         agent.kill()
 
