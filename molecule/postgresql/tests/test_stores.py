@@ -17,6 +17,9 @@ from moto.server import ThreadedMotoServer
 from testinfra.host import Host
 
 
+OLDER = "ALTER TABLE experiments DROP creation_time, DROP last_update_time; UPDATE alembic_version SET version_num = 'cc1f77228345'"
+
+
 @pytest.fixture
 def s3(containers: dict[str, dict[str, str]], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """An S3 server on the gateway of the hosts' network, as a client that knows its URL."""
@@ -66,6 +69,17 @@ def test_models_come_from_postgresql_and_s3(operator, host: Host, s3: Any) -> No
     assert host.check_output("runuser -u postgres -- psql -At -d mlflow -c %s", query).split() == ["verify-numpy", "verify-spark"]
     assert operator.play("site", **settings).unchanged
     assert host.file("/var/backups/mlflow-server/kept").mode == 0o700
+
+    # What an older MLflow leaves: its last migration (97727af70f4d) adds two columns.
+    host.check_output("runuser -u postgres -- psql -d mlflow -c %s", OLDER)
+    operator.play("site", mlflow_server_database_upgrade=True, **settings)
+    assert host.check_output("runuser -u postgres -- psql -At -d mlflow -c %s", "SELECT version_num FROM alembic_version") == "97727af70f4d"
+    folder = "/var/backups/mlflow-server-upgrades"
+    [made] = host.file(folder).listdir()
+    manifest = json.loads(host.file(f"{folder}/{made}/manifest.json").content_string)
+    assert (manifest["records"], manifest["schema"], list(manifest["files"])) == ("postgresql", "cc1f77228345", ["database.sql"])
+    assert "verify-numpy" in host.file(f"{folder}/{made}/database.sql").content_string
+    assert host.check_output("find %s ! -perm 700 ! -perm 600 -o ! -user root", folder) == ""
 
 
 def test_password_is_in_one_file(host: Host) -> None:

@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, Sparkflows MLOps collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The database of an older MLflow is upgraded when that is allowed, and is as it was when the upgrade fails."""
+"""The database of an older MLflow is backed up and upgraded when that is allowed, and is as it was when the upgrade fails."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from testinfra.host import Host
 DATABASE = "/var/lib/mlflow-server/mlflow.db"
 OLDER, CURRENT = "cc1f77228345", "97727af70f4d"
 UPGRADE = {"mlflow_server_database_upgrade": True}
+BACKUPS = "/var/backups/mlflow-server-upgrades"
 
 # The stack's own migrations, up to an older schema.
 MAKE = """
@@ -62,7 +64,7 @@ def older(operator, host: Host) -> Iterator[None]:
     host.check_output("runuser -u mlflow -- env GIT_PYTHON_REFRESH=quiet /opt/sparkflows/stack/current/bin/python -Ic %s %s %s 2>&1", MAKE, made, OLDER)
     host.check_output("mv %s %s.own && mv %s %s", DATABASE, DATABASE, made, DATABASE)
     yield
-    host.check_output("systemctl stop mlflow-server; rm -f %s.%s; mv %s.own %s", DATABASE, OLDER, DATABASE, DATABASE)
+    host.check_output("systemctl stop mlflow-server; rm -rf %s; mv %s.own %s", BACKUPS, DATABASE, DATABASE)
     operator.play("site")
 
 
@@ -76,15 +78,16 @@ def test_an_older_database_is_upgraded_when_that_is_allowed(operator, host: Host
     assert changes(disk) == []
 
     # What a run that was killed leaves.
-    host.check_output("echo rubbish | tee %s.upgraded %s.upgraded.new %s.%s.new", DATABASE, DATABASE, DATABASE, OLDER)
+    host.check_output("echo rubbish | tee %s.upgraded %s.upgraded.new; mkdir -p %s/.tmp-cut-short", DATABASE, DATABASE, BACKUPS)
     operator.play("site", **UPGRADE)
     assert healthy(host) and revision(host) == CURRENT
     assert sql(host, "select name from experiments where name = 'kept'") == "kept"
-    kept = host.file(f"{DATABASE}.{OLDER}")
-    assert (kept.user, kept.mode, revision(host, kept.path)) == ("mlflow", 0o600, OLDER)
-    assert sql(host, "select name from experiments where name = 'kept'", kept.path) == "kept"
+    [kept] = host.file(BACKUPS).listdir()
+    assert json.loads(host.file(f"{BACKUPS}/{kept}/manifest.json").content_string)["schema"] == OLDER
+    assert host.check_output("find %s ! -perm 700 ! -perm 600 -o ! -user root", BACKUPS) == ""
+    assert host.check_output("python3 -Ic %s %s/%s/database.sqlite %s", SQL, BACKUPS, kept, "select name from experiments where name = 'kept'") == "kept"
     assert (host.file(DATABASE).user, host.file(DATABASE).mode) == ("mlflow", 0o640)
-    assert host.check_output("ls /var/lib/mlflow-server").split() == ["mlflow.db", f"mlflow.db.{OLDER}", "mlflow.db.own"]
+    assert host.check_output("ls /var/lib/mlflow-server").split() == ["mlflow.db", "mlflow.db.own"]
     assert operator.play("site", **UPGRADE).unchanged
 
 

@@ -45,7 +45,8 @@ def questions(settings: Settings) -> dict[str, t.Any]:
                 "sslmode": settings["mlflow_server_postgresql_sslmode"],
             }
         )
-    return {"databases": databases}
+    # What backs it up before its schema is upgraded.
+    return {"databases": databases, "commands": ["pg_dump"] if len(databases) > 1 else []}
 
 
 def files(settings: Settings) -> list[dict[str, t.Any]]:
@@ -60,19 +61,24 @@ def name(settings: Settings) -> str:
     return "the PostgreSQL database %s" % settings["mlflow_server_postgresql_name"]
 
 
+def upgrade_backups(settings: Settings) -> str:
+    """The folder of the backups that are made before an upgrade of the schema, whose number nightly ones neither use up nor are used up by."""
+    return "%s-upgrades" % settings["mlflow_server_backup_directory"]
+
+
 def findings(settings: Settings, reading: Reading) -> list[str]:
     """Sentences for a database that the MLflow to come would refuse, and for records or models that a switch of stores would leave behind."""
     database = (reading.get("databases") or {}).get(settings["mlflow_server_backend_store"])
     found = [database["error"]] if database and database.get("error") else []
     # Without the role pip_stack there is no other MLflow to come.
     if database and settings.get("pip_stack_state") == "present":
-        found += _refused(settings, database, to_come(settings, database))
+        found += _refused(settings, reading, to_come(settings, database))
     return found + _left_behind(settings, reading)
 
 
-def schema(settings: Settings, database: Reading) -> list[str]:
+def schema(settings: Settings, reading: Reading) -> list[str]:
     """Sentences for a database that the MLflow which is installed would refuse."""
-    return _refused(settings, database, installed(database))
+    return _refused(settings, reading, installed(reading["databases"][settings["mlflow_server_backend_store"]]))
 
 
 def installed(database: Reading) -> Standing:
@@ -87,7 +93,8 @@ def to_come(settings: Settings, database: Reading) -> Standing:
     return Standing(tracking_database.standing(dict(database), tracking_database.MLFLOW_1_30), tracking_database.MLFLOW_1_30[-1])
 
 
-def _refused(settings: Settings, database: Reading, standing: Standing) -> list[str]:
+def _refused(settings: Settings, reading: Reading, standing: Standing) -> list[str]:
+    database = reading["databases"][settings["mlflow_server_backend_store"]]
     named = name(settings)
     named = named[0].upper() + named[1:]
     if standing.name == "foreign":
@@ -99,14 +106,13 @@ def _refused(settings: Settings, database: Reading, standing: Standing) -> list[
         ]
     if standing.name == "older" and not settings.get("mlflow_server_database_upgrade"):
         return [
-            "%s has the schema %s of an older MLflow; the one to be installed wants %s. Set mlflow_server_database_upgrade to true to have it "
-            "upgraded%s. There is no way back but the backup."
-            % (
-                named,
-                database["revision"],
-                standing.expected,
-                " after a backup beside it" if settings["mlflow_server_backend_store"] == "sqlite" else "; take a backup of it first",
-            )
+            "%s has the schema %s of an older MLflow; the one to be installed wants %s. Set mlflow_server_database_upgrade to true to have it backed up "
+            "and upgraded. The only way back is that backup, which rollback.yml restores." % (named, database["revision"], standing.expected)
+        ]
+    if standing.name == "older" and settings["mlflow_server_backend_store"] == "postgresql" and not reading["commands"].get("pg_dump"):
+        return [
+            "%s is to be upgraded, but the host has no pg_dump to back it up first. Install the client programs of PostgreSQL, at least as new as the "
+            "server: postgresql-client on Debian and Ubuntu, postgresql on RHEL." % named
         ]
     return []
 

@@ -162,7 +162,7 @@ def needs(settings: Settings, reading: Reading, ahead: Ahead) -> list[str]:
     database = reading["databases"][settings["mlflow_server_backend_store"]]
     if rules.postgresql(settings) and programs["python"] and database["exists"] is None and not database["error"]:
         return ["mlflow_server_backend_store is postgresql, but %s has no psycopg2. Add postgresql to pip_stack_extras." % settings["mlflow_server_stack"]]
-    return stores.schema(settings, database)
+    return stores.schema(settings, reading)
 
 
 def _of_stack(settings: Settings, ahead: Ahead) -> t.Sequence[str]:
@@ -235,19 +235,14 @@ def _backend_uri(settings: Settings) -> str:
     return "postgresql://%s@%s:%s/%s" % (urllib.parse.quote(user), host, port, urllib.parse.quote(name))
 
 
-def _kept(database: Reading) -> str:
-    """Where a SQLite file of another schema stays, named by that."""
-    return "%s.%s" % (stores.SQLITE_FILE, database.get("revision"))
-
-
 def _database(settings: Settings, reading: Reading) -> dict[str, t.Any]:
-    """Of the database its schema and the one that is wanted; where it is a file, also what is made of that; and the URI of what is upgraded."""
+    """Of the database its schema, the one that is wanted, and where it is backed up before an upgrade; where it is a file, also what is made of that; and the URI of what is upgraded."""
     seen = reading["databases"][settings["mlflow_server_backend_store"]]
-    revisions = {"revision": seen.get("revision"), "expected": seen.get("expected")}
+    revisions = {"revision": seen.get("revision"), "expected": seen.get("expected"), "backups": stores.upgrade_backups(settings)}
     if rules.postgresql(settings):
         return {**revisions, "uri": _backend_uri(settings)}
     upgraded = stores.SQLITE_FILE + ".upgraded"
-    return {**revisions, "uri": "sqlite:///" + upgraded, "file": stores.SQLITE_FILE, "kept": _kept(seen), "upgraded": upgraded}
+    return {**revisions, "uri": "sqlite:///" + upgraded, "file": stores.SQLITE_FILE, "upgraded": upgraded}
 
 
 def _visible(settings: Settings, reading: Reading) -> list[str]:
@@ -289,7 +284,7 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     """How far the host is from it.
 
     Steps, in the order in which they are taken: C(group), C(user), C(artifacts), C(configuration), C(guard), C(environment), C(unit),
-    C(copy) and C(upgrade), C(start), with C(first_start) for a unit that systemd does not know yet, C(enabled); C(stopped), C(removed),
+    C(backup), C(copy) and C(upgrade), C(start), with C(first_start) for a unit that systemd does not know yet, C(enabled); C(stopped), C(removed),
     C(data_removed) and C(user_removed) for a role that is absent; and those of `tracking_proxy`.
     """
     if not rules.present(settings):
@@ -348,9 +343,11 @@ def _upgrade(settings: Settings, reading: Reading, ahead: Ahead) -> list[Differe
     standing = stores.to_come(settings, database) if comes else stores.installed(database)
     if standing.name != "older":
         return []
-    found = []
+    kept = "made in %s" % stores.upgrade_backups(settings)
+    found = [Difference(ROLE, "backup", "backup of %s" % stores.name(settings), "missing", kept, "its schema is upgraded")]
     if not rules.postgresql(settings):
-        found.append(Difference(ROLE, "copy", stores.SQLITE_FILE, "not kept", "kept as %s" % _kept(database), "its schema is upgraded"))
+        # Migrations of SQLite are no transactions.
+        found.append(Difference(ROLE, "copy", stores.SQLITE_FILE, "as it is", "copied", "the copy is upgraded and takes its place"))
     reason = "the stack changes" if comes else "the stack wants another"
     return [*found, Difference(ROLE, "upgrade", "schema of %s" % stores.name(settings), database["revision"], str(standing.expected), reason)]
 

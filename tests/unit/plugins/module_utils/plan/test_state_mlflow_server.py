@@ -247,8 +247,19 @@ class TestDatabase:
 
     def test_an_older_one_is_upgraded_where_that_is_allowed(self) -> None:
         assert server.needs(self.ALLOWED, changed(self.ALLOWED, self.OLD), {}) == []
-        assert differences(self.ALLOWED, self.OLD) == [("copy", stores.SQLITE_FILE), ("upgrade", "schema of " + stores.SQLITE_FILE), START]
-        assert server.inputs(self.ALLOWED, changed(self.ALLOWED, self.OLD))["database"]["kept"] == "%s.%s" % (stores.SQLITE_FILE, OLDER)
+        backup = ("backup", "backup of " + stores.SQLITE_FILE)
+        assert differences(self.ALLOWED, self.OLD) == [backup, ("copy", stores.SQLITE_FILE), ("upgrade", "schema of " + stores.SQLITE_FILE), START]
+
+    def test_one_in_postgresql_is_backed_up_as_well_or_left_alone(self) -> None:
+        settings = {**self.ALLOWED, "mlflow_server_backend_store": "postgresql", "mlflow_server_postgresql_password": "x"}
+        host = changed(settings, {"databases": {"postgresql": {"standing": "older", "revision": OLDER}}, "commands": {"pg_dump": "/usr/bin/pg_dump"}})
+        assert server.needs(settings, host, {}) == []
+        named = "the PostgreSQL database mlflow"
+        found = server.differences(settings, host, CONTENTS, {})
+        assert [(one.step, one.item) for one in found] == [("backup", "backup of " + named), ("upgrade", "schema of " + named), START]
+        host["commands"]["pg_dump"] = None
+        (sentence,) = server.needs(settings, host, {})
+        assert sentence.startswith("The PostgreSQL database mlflow is to be upgraded, but the host has no pg_dump to back it up first. Install the client")
 
     @pytest.mark.parametrize(
         ("standing", "revision", "said"),
