@@ -304,7 +304,7 @@ def test_changed_settings_of_the_host_restart_one_model_after_the_other(world):
     for name in names:
         agent.deploy(name, startup_timeout=5)
     for name in names:
-        agent.wait_for(name, "ready")
+        agent.wait_for(name, "ready", up_to_date=True)
     world.host.calls.clear()
     world.host.never_listens.update(names)
     os.makedirs(world.directory + "/new")
@@ -312,14 +312,15 @@ def test_changed_settings_of_the_host_restart_one_model_after_the_other(world):
     wait_until(lambda: world.host.calls, "one is restarted")
     [(dummy, first)] = world.host.calls
     others = [name for name in names if name != first]
-    agent.wait_for(first, "failed")
+    agent.wait_for(first, "failed", up_to_date=False)
     for name in others:
+        assert agent.get(name)["up_to_date"] is False
         assert agent.wait_for(name, "ready")["message"] == (
             "The settings of the host have changed; it is restarted when {} is ready with them.".format(first))
     assert {name for dummy, name in world.host.calls} == {first}
     world.host.never_listens.clear()
     for name in names:
-        agent.wait_for(name, "ready", message="")
+        agent.wait_for(name, "ready", message="", up_to_date=True)
     assert [name for call, name in world.host.calls if call == "apply" and name != first] in (others, others[::-1])
 
 

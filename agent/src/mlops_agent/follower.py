@@ -105,6 +105,10 @@ class Follower(Watcher):
         """The spec of what serves; what is wanted where nothing serves yet, or where a client waits for it."""
         return spec if self._asked else self._serving(spec) or spec
 
+    def up_to_date(self, spec: Spec) -> bool:
+        serving = self._serving(spec)
+        return serving is not None and self._around.supervisor(serving.name).up_to_date(serving)
+
     async def problem_with(self, spec: Spec, row: rules.Row) -> str | None:
         serving = self._serving(spec)
         if serving is None:

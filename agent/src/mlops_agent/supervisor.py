@@ -127,6 +127,7 @@ class Supervisor(Watcher):
         self._again = False  # asked for just now: try also what has failed, and wait for nobody
         self._applied: str | None = None  # the digest for which this agent (re)started the unit, or saw it run
         self._invocation: str | None = None  # the run of the unit that was seen ready
+        self._served: str | None = None  # the digest of what that run serves
         self._uid: int | None = None  # the user as which the unit was last seen running
         self._waited_for: str | None = None  # the run that is waited for, and since when, in seconds of the monotonic clock
         self._waiting_since = 0.0
@@ -158,6 +159,9 @@ class Supervisor(Watcher):
 
     def next_try(self) -> str | None:
         return now(max(0.0, self._next_step - time.monotonic())) if self.verdict()[0] == FAILED else None
+
+    def up_to_date(self, spec: Spec) -> bool:
+        return self._state == READY and self._served == self._digest(spec)
 
     async def problem_with(self, spec: Spec, row: rules.Row) -> str | None:
         return await self._around.health.problem(*self._socket(spec), row=row)
@@ -275,7 +279,7 @@ class Supervisor(Watcher):
         return START_POLL
 
     def _is_ready(self, spec: Spec, note: Note, invocation: str) -> None:
-        self._invocation, self._failures = invocation, 0
+        self._invocation, self._served, self._failures = invocation, note.digest, 0
         self._around.store.mark_ready(self.name, invocation, _row_digest(self._row(spec, note)))
         self._backoff.held()
         up_to_date = note.digest == self._digest(spec)

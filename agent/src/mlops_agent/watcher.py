@@ -62,6 +62,10 @@ class Watcher(abc.ABC):
         """When what has failed is tried again, in the form of now(); None while nothing has."""
 
     @abc.abstractmethod
+    def up_to_date(self, spec: Spec) -> bool:
+        """Whether what serves was ready with the environment, the JDK and the settings that the host has now."""
+
+    @abc.abstractmethod
     async def problem_with(self, spec: Spec, row: Row) -> str | None:
         """None when what serves scores a row, else a sentence."""
 

@@ -52,6 +52,7 @@ if t.TYPE_CHECKING:
         state: str
         message: str
         since: str
+        up_to_date: bool
         next_try: str | None
         url: str
         flavors: list[str]
@@ -223,7 +224,7 @@ class Agent:
             "port": spec.port, "workers": spec.workers, "memory_mb": spec.memory_mb,
             "startup_timeout": spec.startup_timeout, "probe": spec.probe, "follow": spec.follow,
             "updated_at": spec.updated_at, "state": state, "message": message, "since": supervisor.since,
-            "next_try": supervisor.next_try(), "url": self._url(spec.port), "flavors": supervisor.flavors,
+            "up_to_date": supervisor.up_to_date(spec), "next_try": supervisor.next_try(), "url": self._url(spec.port), "flavors": supervisor.flavors,
             "restarts": supervisor.restarts, "log": supervisor.log if state == FAILED else [],
         }
 

@@ -33,7 +33,7 @@ ARGUMENT_SPEC: dict[str, t.Any] = dict(
     tracking_token={"type": "str", "no_log": True},
 )
 #: What is told of each deployment.
-_TOLD = ("name", *agent.DECLARED, "resolved_uri", "state", "message", "restarts")
+_TOLD = ("name", *agent.DECLARED, "resolved_uri", "state", "message", "restarts", "up_to_date")
 #: The agent's range of ports holds fewer, and its requests are smaller.
 _MOST_FILES, _MOST_BYTES = 4096, 2 * 1024 * 1024
 _UNIT_SECONDS = 30

@@ -91,6 +91,21 @@ def _note(name: str, before: str, reason: str) -> Difference:
     return Difference("mlops_agent", "", "model %s" % name, before, "stays", reason)
 
 
+def all_served(reading: Reading) -> list[str]:
+    """All models that are not about to go."""
+    return sorted(_served(reading))
+
+
+def serving(reading: Reading) -> list[str]:
+    """The models that are ready, whatever they run with."""
+    return sorted(name for name, seen in _served(reading).items() if seen["state"] == "ready")
+
+
+def outdated(reading: Reading) -> list[str]:
+    """The models that are served and were never ready with what the host has now."""
+    return sorted(name for name, seen in _served(reading).items() if seen.get("up_to_date") is False and seen["state"] != "failed")
+
+
 def _leaving(settings: Settings) -> list[Entry]:
     return [entry for entry in settings["mlops_agent_deployments"] if entry.get("state") == "absent"]
 

@@ -37,7 +37,8 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state impor
 from ansible_collections.sparkflows.mlops.plugins.module_utils._urls import service_url
 
 _ROLE = "mlops_agent"
-#: The agent's package, beside the roles in a checkout as in an installed collection; and what its release is called.
+#: The agent's package, beside the roles in a checkout as in an installed collection; and how the name of its release begins. The rest is a digest, so that
+#: another one lies beside it.
 SOURCE = os.path.join(os.path.abspath(__file__).rpartition(os.sep + "plugins" + os.sep)[0], "agent", "src")
 RELEASE = "1.0.0"
 
@@ -159,7 +160,7 @@ def _source_digest() -> str:
 
 def _code(settings: Settings) -> dict[str, t.Any]:
     if rules.builtin(settings):
-        return {"dest": _PREFIX, "release": RELEASE, "src": SOURCE, "sha256": _source_digest(), "root": ".", "intact": True}
+        return {"dest": _PREFIX, "release": "%s-%s" % (RELEASE, _source_digest()[:12]), "src": SOURCE, "sha256": _source_digest(), "root": ".", "intact": True}
     given = {name: settings["mlops_agent_vendor_archive_" + name] for name in ("src", "sha256", "remote_src")}
     return {"dest": _PREFIX, "release": settings["mlops_agent_vendor_release"], **given}
 
@@ -247,6 +248,8 @@ def inputs(settings: Settings, reading: Reading | None) -> Inputs:
         # A service that opened the port itself.
         given["holders"] = [_UNIT] if builtin and not _active(units[_SOCKET]) and _active(units[_UNIT]) else []
         given["deployments"] = deployments.entries(settings, reading) if builtin else []
+        # One that did not serve before need not begin to.
+        given["serving"] = sorted({*deployments.serving(reading), *deployments.outdated(reading)}) if builtin else []
     return given
 
 
@@ -262,7 +265,7 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     """How far the host is from it.
 
     Steps, in their order: C(users), C(configuration), C(former_helper), C(builtin_removed), C(code), C(files), C(secrets), C(enabled),
-    C(port_socket), C(start), C(tracking) and C(deployments); C(stopped), C(builtin_removed), C(removed) and C(purged) for a role that is absent.
+    C(port_socket), C(start), C(tracking), C(deployments) and C(models); C(stopped), C(builtin_removed), C(removed) and C(purged) for a role that is absent.
     """
     if not rules.present(settings):
         return _to_remove(settings, reading)
@@ -279,10 +282,22 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
     if rules.builtin(settings):
         found += _tracking(settings, reading, found)
         found += deployments.differences(settings, reading)
+        found += _models(settings, reading, found, ahead)
         found += of_former_place(_ROLE, _SETTINGS, r'^ *"jdk_home": "([^"]+)"', settings["mlops_agent_jdk_home"], reading)
-        if replaces(ahead, "jdk") and _is_from(settings, "mlops_agent_jdk_home", "jdk"):
-            found.append(Difference(_ROLE, "", "served models", "running", "restarted by the agent", "the JDK changes"))
     return found
+
+
+def _models(settings: Settings, reading: Reading, found: t.Sequence[Difference], ahead: Ahead) -> list[Difference]:
+    """The agent restarts models one after the other when what they run with changes; the run waits until each is ready with it."""
+    rewritten = {difference.item for difference in found if difference.step in ("files", "secrets")}
+    reasons = ["the JDK changes"] if replaces(ahead, "jdk") and _is_from(settings, "mlops_agent_jdk_home", "jdk") else []
+    reasons += ["the stack changes"] if replaces(ahead, "pip_stack") and _is_from(settings, "mlops_agent_stack", "pip_stack") else []
+    reasons += ["%s changes" % path for path in (_UNIT_DIRECTORY + _MODEL_UNIT, _MODEL_SECRETS) if path in rewritten]
+    if not reasons and deployments.outdated(reading):
+        reasons = ["not all serve with what the host has now"]
+    if not reasons or not (deployments.serving(reading) or deployments.outdated(reading)):
+        return []
+    return [Difference(_ROLE, "models", "served models", "running", "restarted one after the other", ", ".join(reasons))]
 
 
 def _code_to_lay_down(reading: Reading) -> list[Difference]:
@@ -381,4 +396,4 @@ def _builtin_to_remove(reading: Reading) -> list[Difference]:
     return of_leftovers(_ROLE, "builtin_removed", _BUILTIN_ALONE, reading)
 
 
-STATE = State(questions, findings, differences, files, inputs, needs, proofs=("tracking",))
+STATE = State(questions, findings, differences, files, inputs, needs, proofs=("tracking", "models"))

@@ -16,7 +16,8 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import ag
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host import predictions as _predictions
 
 CHURN = {"name": "churn", "model_uri": "models:/churn/3", "resolved_uri": "models:/churn/3", "port": 5001, "workers": 1, "memory_mb": 512,
-         "startup_timeout": 180, "probe": None, "follow": False, "state": "ready", "message": "The model answers.", "restarts": 0}  # fmt: skip
+         "startup_timeout": 180, "probe": None, "follow": False, "state": "ready", "message": "The model answers.", "restarts": 0,
+         "up_to_date": True}  # fmt: skip
 LATEST = "/api/2.0/mlflow/registered-models/get-latest-versions"
 
 
@@ -34,7 +35,7 @@ def read(memory_agent: t.Any, store: Path, **options: t.Any) -> dict[str, t.Any]
 
 
 def stored(folder: Path, name: str, **changes: t.Any) -> None:
-    spec = {key: value for key, value in CHURN.items() if key not in ("state", "message", "restarts")}
+    spec = {key: value for key, value in CHURN.items() if key not in ("state", "message", "restarts", "up_to_date")}
     folder.mkdir(exist_ok=True)
     (folder / (name + ".json")).write_text(json.dumps({**spec, "name": name, "source": "", "slot": None, "desired": "present", "updated_at": "", **changes}))
 
@@ -65,7 +66,7 @@ def test_its_folder_tells_while_it_does_not(memory_agent: t.Any, tmp_path: Path,
     url = address(memory_agent)
     answer = read(SimpleNamespace(url=url, token=token), folder)
     assert answer["source"] == "disk" and answer["silence"]
-    assert answer["served"]["churn"] == {**CHURN, "state": "unknown", "message": "", "restarts": None}
+    assert answer["served"]["churn"] == {**CHURN, "state": "unknown", "message": "", "restarts": None, "up_to_date": None}
     assert answer["served"]["going"]["state"] == "stopping"
 
 

@@ -38,6 +38,12 @@ def test_mlops_deployment(run_module, memory_agent):
     assert memory_agent.token not in output and "WARNING" not in output
     assert run_module("mlops_deployment", arguments).result["changed"] is False
 
+    waiting = {"agent_url": memory_agent.url, "agent_token": memory_agent.token}
+    memory_agent.deployments["churn"]["state"] = "ready"
+    result, output = run_module("mlops_rollout", waiting, "--check", "-vvv")
+    assert (result["changed"], result["models"]) == (False, ["churn"])
+    assert memory_agent.token not in output and "WARNING" not in output
+
 
 def test_mlops_deployment_fails(run_module, memory_agent):
     memory_agent.script = ["failed"]

@@ -237,11 +237,33 @@ def test_a_service_that_opened_the_port_itself_is_in_the_way_of_the_socket() -> 
     assert state.inputs(SETTINGS, reading)["holders"] == [UNIT]
 
 
+def models(reason: str) -> Row:
+    return ("models", "served models", "running", "restarted one after the other", reason)
+
+
+@pytest.mark.parametrize("state_now", ["ready", "starting"])
+def test_models_that_serve_with_what_was_there_before_are_waited_for(state_now: str) -> None:
+    """As after a run that was killed when the JDK had been switched."""
+    given = settings(mlops_agent_deployments=[CHURN])
+    reading = converged(given)
+    reading["predictions"]["mlops_agent_deployments"]["served"]["churn"].update(state=state_now, up_to_date=False)
+    assert rows(given, reading) == [models("not all serve with what the host has now")]
+    assert state.inputs(given, reading)["serving"] == ["churn"]
+
+
 def test_what_earlier_roles_change() -> None:
     reading = converged(SETTINGS)
     assert rows(SETTINGS, reading, pip_stack=["environment"]) == [restart("the stack changes, and the models restart with it")]
-    assert rows(SETTINGS, reading, jdk=["release"]) == [("", "served models", "running", "restarted by the agent", "the JDK changes")]
-    assert planned(SETTINGS, {"jdk": ["release"]}).judge(reading).roles["mlops_agent"]["steps"] == []
+    assert rows(SETTINGS, reading, jdk=["release"]) == []
+    served = reading["predictions"]["mlops_agent_deployments"]["served"] = {"churn": told(**CHURN, up_to_date=True)}
+    given = settings(mlops_agent_deployments=[CHURN])
+    for role, step, said in (("jdk", "release", "the JDK changes"), ("pip_stack", "environment", "the stack changes")):
+        assert rows(given, converged(given) | {"predictions": reading["predictions"]}, **{role: [step]})[-1] == models(said)
+    part = planned(SETTINGS, {"jdk": ["release"]}).judge(reading).roles["mlops_agent"]
+    assert (part["steps"], part["changes"], part["inputs"]["serving"]) == (["models"], False, ["churn"])
+    served["churn"]["state"] = "failed"
+    assert "models" not in planned(SETTINGS, {"jdk": ["release"]}).judge(reading).roles["mlops_agent"]["steps"]
+    served.clear()
     elsewhere = {**SETTINGS, "pip_stack_prefix": "/srv/stack", "jdk_prefix": "/srv/jdk"}
     assert rows(elsewhere, reading, pip_stack=["environment"], jdk=["release"]) == []
 
