@@ -10,7 +10,7 @@ import typing as t
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived, hosts
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived, hosts, rollback
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.health import host as health
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.states import STATES
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils import host_reading, other_hosts
@@ -25,7 +25,7 @@ Variables = t.Mapping[str, t.Any]
 class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _supports_check_mode = True
-    _VALID_ARGS = frozenset(("role", "roles", "site", "made", "refuse", "complete", "answers", "within", "health"))
+    _VALID_ARGS = frozenset(("role", "roles", "site", "made", "refuse", "complete", "answers", "within", "health", "rollback"))
 
     def run(self, tmp: t.Any = None, task_vars: Result | None = None) -> Result:
         task_vars = task_vars or {}
@@ -58,6 +58,8 @@ class ActionModule(ActionBase):
             texts = {} if problems else variables.workflow_texts()
         except Problem as problem:
             problems = [str(problem)]
+        parts, unknown = rollback.chosen(args["rollback"]) if "rollback" in args else ([], [])
+        problems = problems + unknown
         if problems:
             return self._with_findings(dict(result, roles={}, due=[]), problems, task_vars)
         settings = dict(
@@ -76,6 +78,7 @@ class ActionModule(ActionBase):
         try:
             own = {**planned.questions(), **(derived.questions(roles) if site else {})}
             questions = health.with_questions(own, roles, settings) if asks_health else own
+            questions = rollback.with_questions(questions, parts, settings) if parts else questions
             asked, clients = other_hosts.with_questions_of(questions, inventory.having.get("ssh_access", ()), task_vars)
             reading, unread = host_reading.read(self, planned.reader, asked, task_vars)
         except host_reading.Unreachable as unreachable:
@@ -83,6 +86,10 @@ class ActionModule(ActionBase):
         if unread:
             return self._with_findings(dict(result, roles={}, due=[]), unread, task_vars)
         plan = planned.judge(reading)
+        if parts:
+            back = rollback.judge(parts, settings, plan, reading)
+            result.update(roles=back.roles, due=back.due, switches=back.switches, afterwards=back.afterwards)
+            return self._with_findings(result, back.findings, task_vars)
         result.update(roles=other_hosts.to_be_read(plan.roles), due=plan.due, settings=variables.public(), derived=derived.learnt(variables.derived, reading))
         if own.get("addresses"):
             result["addresses"] = reading["addresses"]

@@ -182,8 +182,9 @@ options:
         required: true
       module:
         description:
-          - Which module. V(login_file), V(mlops_deployments), V(sparkflows), V(ssh_logins), V(ssh_pins) and V(ssh_target) are none - the login
-            of the tracking server's proxy, all that an agent serves, what several modules tell of a Sparkflows server with one login, logins by SSH that are
+          - Which module. V(login_file), V(mlflow_backups), V(mlops_deployments), V(releases), V(sparkflows), V(ssh_logins), V(ssh_pins) and
+            V(ssh_target) are none - the login of the tracking server's proxy, the backups from before upgrades of its database, all that an agent serves,
+            the releases that there are, what several modules tell of a Sparkflows server with one login, logins by SSH that are
             tried, the host keys that are pinned, and the host keys and entries of a host that is logged in to.
         type: str
         required: true
@@ -191,9 +192,11 @@ options:
           - archive_release
           - firewall_ports
           - login_file
+          - mlflow_backups
           - mlops_deployment
           - mlops_deployments
           - pip_environment
+          - releases
           - scorer_services
           - sparkflows
           - ssh_logins

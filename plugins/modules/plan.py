@@ -74,6 +74,14 @@ options:
         where on a value is a warning, and from where on it is critical. They are whole numbers, and checked like the variables of roles.
     type: bool
     default: false
+  rollback:
+    description:
+      - Which parts are to go back to the release that was used before the one that the inventory names - some of V(stack), V(jdk), V(python) and V(agent),
+        as a list or with commas; empty for all.
+      - The result then tells of the way back instead. RV(roles) has the steps C(switch), C(restore), C(start) and C(models), RV(switches) the links to
+        switch, RV(afterwards) what to know when that is done. O(roles) or O(site) must name C(jdk), C(python), C(pip_stack), C(mlflow_server) and
+        C(mlops_agent).
+    type: raw
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 attributes:
@@ -280,6 +288,19 @@ health:
       type: str
   sample:
     - {severity: critical, kind: unit, name: mlflow-server.service, value: stopped, advice: site.yml starts it., number: 0, host: ""}
+switches:
+  description: The links to switch back, as options of M(sparkflows.mlops.release_switch).
+  returned: with O(rollback), when the host was read
+  type: list
+  elements: dict
+  sample:
+    - {dest: /opt/sparkflows/jdk, release: 8u452-b09, programs: [bin/java]}
+afterwards:
+  description: Sentences that somebody should know who has rolled back.
+  returned: with O(rollback), when the host was read
+  type: list
+  elements: str
+  sample: []
 addresses:
   description: Of a host with the role C(sparkflows) its addresses, for firewalls that are to let it in, as M(sparkflows.mlops.host_info) tells them.
   returned: with O(site), when the host was read

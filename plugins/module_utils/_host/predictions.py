@@ -51,6 +51,20 @@ def _login_file() -> _Module:
     return _Module(login_file.ARGUMENT_SPEC, lambda options: {"changed": not login_file.holds(**options)})
 
 
+def _releases() -> _Module:
+    """Not a module: which releases there are."""
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import switch
+
+    return _Module(switch.LOOK_SPEC, switch.look)
+
+
+def _mlflow_backups() -> _Module:
+    """Not a module: which backups there are, and which MLflow could read them."""
+    from ansible_collections.sparkflows.mlops.plugins.module_utils._mlflow import backup
+
+    return _Module(backup.LOOK_SPEC, backup.look)
+
+
 def _firewall_ports() -> _Module:
     from ansible_collections.sparkflows.mlops.plugins.module_utils._firewall import _change
 
@@ -115,7 +129,9 @@ def _scorer_services() -> _Module:
 MODULES: dict[str, t.Callable[[], _Module]] = {
     "archive_release": _archive_release,
     "pip_environment": _pip_environment,
+    "releases": _releases,
     "login_file": _login_file,
+    "mlflow_backups": _mlflow_backups,
     "firewall_ports": _firewall_ports,
     "mlops_deployment": _mlops_deployment,
     "mlops_deployments": _mlops_deployments,

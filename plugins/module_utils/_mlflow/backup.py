@@ -71,6 +71,8 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
     "s3": {"type": "dict", "options": _S3_SPEC},
     "timeout": {"type": "int", "default": 3600},
 }
+#: Of `look`: folders of backups, and the stack's releases whose MLflow may have to read them.
+LOOK_SPEC: dict[str, t.Any] = {"directory": {"type": "path", "required": True}, "stack_prefix": {"type": "path", "required": True}}
 RULES: dict[str, t.Any] = {
     "mutually_exclusive": [("sqlite_file", "postgresql")],
     "required_one_of": [("sqlite_file", "postgresql")],
@@ -87,6 +89,18 @@ def run(params: Params, check_mode: bool, warn: Warn) -> dict[str, t.Any]:
     store = Store(params["directory"])
     with store.locked(check_mode):
         return (_restore if params["state"] == "restored" else _make)(params, check_mode, warn, store)
+
+
+def look(params: Params) -> dict[str, t.Any]:
+    """What there is to go back to; nothing is changed.
+
+    ``backups`` are the complete ones, the newest first, each with C(name), C(made_at), C(records) and C(schema); ``known`` are the schemas that the
+    MLflow of each release of the stack knows, by its name, the oldest first.
+    """
+    store, releases = Store(params["directory"]), files.Releases(params["stack_prefix"])
+    found = [(name, store.manifest(name)) for name in store.names()]
+    backups = [{"name": name, **{key: said[key] for key in ("made_at", "records", "schema")}} for name, said in found if said]
+    return {"changed": False, "backups": backups, "known": {name: tracking_database.revisions(releases.path(name)) for name in releases.complete()}}
 
 
 class Store:

@@ -97,7 +97,8 @@ def done(plans: t.Mapping[str, t.Mapping[str, t.Any] | None], would: bool) -> st
     unchanged = [host for host, roles in changed.items() if not roles and not undecided[host]]
     lines = ["%s: %s in %s" % (host, "would change" if would else "changed", ", ".join(roles)) for host, roles in changed.items() if roles]
     lines += ["%s: not foreseen by the plan: %s" % (host, ", ".join(roles)) for host, roles in undecided.items() if roles]
-    return "\n".join([*lines, "%d of %d host%s unchanged." % (len(unchanged), len(changed), "" if len(changed) == 1 else "s")])
+    known = list(dict.fromkeys(sentence for plan in plans.values() if plan for sentence in plan.get("afterwards") or ()))
+    return "\n".join([*lines, "%d of %d host%s unchanged." % (len(unchanged), len(changed), "" if len(changed) == 1 else "s"), *known])
 
 
 def as_json(of: t.Sequence[Row], made_at: str) -> str:

@@ -236,7 +236,7 @@ def _backend_uri(settings: Settings) -> str:
 
 
 def _database(settings: Settings, reading: Reading) -> dict[str, t.Any]:
-    """Of the database its schema, the one that is wanted, and where it is backed up before an upgrade; where it is a file, also what is made of that; and the URI of what is upgraded."""
+    """Of the database its schema, the one that is wanted, and where it is backed up; of a file also what is made of it; and the URI of what is upgraded."""
     seen = reading["databases"][settings["mlflow_server_backend_store"]]
     revisions = {"revision": seen.get("revision"), "expected": seen.get("expected"), "backups": stores.upgrade_backups(settings)}
     if rules.postgresql(settings):

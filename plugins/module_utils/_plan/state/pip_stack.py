@@ -126,7 +126,7 @@ def differences(settings: Settings, reading: Reading, contents: Contents, ahead:
         # Without the role python ahead this is a finding. With it the plan is made anew when the interpreter is there.
         return [Difference("pip_stack", "", prefix, "can't be told", "decided when the interpreter is there", seen["error"])]
     moved = _interpreter_moves(settings, ahead)
-    if moved and seen["fits"] and seen["fits"] == _expected(settings, reading):
+    if moved and seen["fits"] and seen["fits"] == expected(settings, reading):
         # It comes back to where it was.
         return []
     if seen["changed"] or moved:
@@ -143,7 +143,7 @@ def _interpreter_moves(settings: Settings, ahead: Ahead) -> bool:
     return ours and replaces(ahead, "python")
 
 
-def _expected(settings: Settings, reading: Reading) -> t.Optional[str]:
+def expected(settings: Settings, reading: Reading) -> t.Optional[str]:
     """The interpreter, without links, that the role C(python) leaves behind; None where its settings are not known."""
     if "python_prefix" not in settings:
         return None
