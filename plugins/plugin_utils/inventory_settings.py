@@ -16,7 +16,7 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.loader import lookup_loader
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import derived, site, validation
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import batches, derived, site, validation
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.workflow_import import read_file
 
 try:
@@ -81,7 +81,11 @@ class InventorySettings:
 
     def problems(self, groups: t.Iterable[str] = ()) -> list[str]:
         """Sentences for all that is wrong with the variables, and for groups that the inventory lacks."""
-        found = site.missing_groups(self.task_vars.get("groups", {}), groups)
+        known = self.task_vars.get("groups", {})
+        found = site.missing_groups(known, groups)
+        if "mlflow_hosts" in groups:
+            given = {name: self._worked_out(self.task_vars[name]) for name in batches.VARIABLES if name in self.task_vars}
+            found += batches.problems(given, known.get("mlflow_hosts", ()))
         # A role on its own stands among variables of others, whose names may begin like its own.
         return found + validation.problems(self._variables, self._find, near=self._action._task._role is not None)
 
