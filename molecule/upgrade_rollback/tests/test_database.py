@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,6 +102,53 @@ def test_a_database_whose_upgrade_fails_is_as_it_was(operator, host: Host, older
         )
         assert "The database is as it was, and the server is stopped." in refused.text
         assert digest(host) == before and revision(host) == OLDER
+
+
+# Makes of the MLflow in an environment one that knows the older schema alone, as that before its last migration did; and undoes that.
+MAKE_OLDER = """
+cd /opt/sparkflows/stack/{release}/lib/python3.7/site-packages/mlflow/store
+cp -p tracking/dbmodels/models.py /root/models.py; mv db_migrations/versions/{current}_*.py /root/
+sed -i -E 's/^    (creation_time|last_update_time) = Column\\(BigInteger\\(\\), default=get_current_time_millis\\)/    \\1 = None/' tracking/dbmodels/models.py
+"""
+UNDO = """
+cd /opt/sparkflows/stack/{release}/lib/python3.7/site-packages/mlflow/store
+mv /root/models.py tracking/dbmodels/; mv /root/{current}_*.py db_migrations/versions/
+"""
+
+
+@pytest.fixture
+def older_mlflow(host: Host, older: None) -> Iterator[str]:
+    """The current environment has an MLflow for which the database is right as it is."""
+    release = str(host.check_output("readlink /opt/sparkflows/stack/current"))
+    host.check_output(MAKE_OLDER.format(release=release, current=CURRENT))
+    host.check_output("systemctl restart mlflow-server")
+    yield release
+    host.check_output(UNDO.format(release=release, current=CURRENT))
+
+
+def test_a_rollback_of_the_stack_restores_the_records(operator, host: Host, older_mlflow: str, operators_lock: Path) -> None:
+    newer = {"pip_stack_lock": str(operators_lock), **UPGRADE}
+    operator.play("site", **newer)
+    assert revision(host) == CURRENT and host.check_output("readlink /opt/sparkflows/stack/current") != older_mlflow
+    note(host, "lost")
+
+    host.check_output("mv %s %s.away", BACKUPS, BACKUPS)
+    refused = operator.play("rollback", fails=True, rollback="stack", **newer)
+    assert f"{BACKUPS} has no backup with its schema, {OLDER}. Leave the stack out: -e rollback=jdk,python,agent." in refused.text
+    host.check_output("mv %s.away %s", BACKUPS, BACKUPS)
+
+    foretold = operator.play("rollback", "--check", rollback="stack", **newer)
+    assert f"{CURRENT} → {OLDER}, as in the backup" in foretold.text and revision(host) == CURRENT
+    back = operator.play("rollback", rollback="stack", **newer)
+    assert set(foretold.changed) == set(back.changed)
+    assert host.check_output("readlink /opt/sparkflows/stack/current") == older_mlflow
+    assert healthy(host) and revision(host) == OLDER
+    assert sql(host, "select name from experiments where name in ('kept', 'lost')") == "kept"
+    assert operator.play("rollback", rollback="stack", **newer).unchanged
+
+    # What was recorded after the upgrade is not gone.
+    [later, earlier] = sorted(host.file(BACKUPS).listdir(), reverse=True)
+    assert host.check_output("python3 -Ic %s %s/%s/database.sqlite %s", SQL, BACKUPS, later, "select name from experiments where name = 'lost'") == "lost"
 
 
 TRACKING = "http://127.0.0.1:5000/api/2.0"
