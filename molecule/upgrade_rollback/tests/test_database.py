@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from foretold import tasks
 from testinfra.host import Host
 
 DATABASE = "/var/lib/mlflow-server/mlflow.db"
@@ -140,7 +141,7 @@ def test_a_rollback_of_the_stack_restores_the_records(operator, host: Host, olde
     foretold = operator.play("rollback", "--check", rollback="stack", **newer)
     assert f"{CURRENT} → {OLDER}, as in the backup" in foretold.text and revision(host) == CURRENT
     back = operator.play("rollback", rollback="stack", **newer)
-    assert set(foretold.changed) == set(back.changed)
+    assert tasks(foretold.changed) == tasks(back.changed)
     assert host.check_output("readlink /opt/sparkflows/stack/current") == older_mlflow
     assert healthy(host) and revision(host) == OLDER
     assert sql(host, "select name from experiments where name in ('kept', 'lost')") == "kept"
