@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _host_lock
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem, of_the_system
 from ansible_collections.sparkflows.mlops.plugins.module_utils._redaction import secret_value
 
@@ -44,18 +46,22 @@ class QuietModule(AnsibleModule):
                 self.set_default_selinux_context(path, False)
 
 
-def run_module(call: t.Callable[[QuietModule], dict[str, t.Any]], argument_spec: dict[str, t.Any], place: str = "", **rules: t.Any) -> None:
+def run_module(
+    call: t.Callable[[QuietModule], dict[str, t.Any]], argument_spec: dict[str, t.Any], place: str = "", reads: bool = False, **rules: t.Any
+) -> None:
     """Run a module of the collection, which knows check mode: its result is what `call` returns, and unchanged unless that says otherwise.
 
     A `Problem` fails the module with its sentences and with what it holds beside them, an error of the operating system with a sentence of its own.
 
     :param call: is given the module, for its ``params``, ``check_mode``, ``warn``, ``no_log_values`` and ``label``.
+    :param reads: whether it changes nothing on its host, so that it is no sign of life of the run that has the host's lock.
     :param place: the option that says where the module writes, for an error of the operating system that says it of no file.
     :param rules: what `AnsibleModule` has to know about the options besides, such as ``required_if``.
     """
     module = QuietModule(argument_spec=argument_spec, supports_check_mode=True, **rules)
     try:
-        result = call(module)
+        with contextlib.nullcontext() if reads or module.check_mode else _host_lock.busy():
+            result = call(module)
     except Problem as problem:
         module.fail_json(msg=str(problem), **problem.result)
     except OSError as error:

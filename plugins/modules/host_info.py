@@ -22,6 +22,11 @@ options:
     description: Whether to tell the addresses of the host.
     type: bool
     default: false
+  lock_run:
+    description:
+      - The run, as M(sparkflows.mlops.host_lock) knows it, whose lock of the host does not end yet. This sign of life is all that is ever written, and only
+        where the lock is that of this run.
+    type: str
   jdk_home:
     description: The home of a JDK.
     type: path
@@ -341,6 +346,11 @@ host:
       returned: success
       type: bool
       sample: true
+    lock:
+      description: The run that changes the host just now, as M(sparkflows.mlops.host_lock) returns it; null without one.
+      returned: success
+      type: dict
+      sample: null
     addresses:
       description:
         - With O(addresses) the IPv4 and IPv6 addresses of all interfaces that are up, those of loopback and link among them; else none.
@@ -533,6 +543,7 @@ def argument_spec() -> dict[str, t.Any]:
 
     return {
         "addresses": flag,
+        "lock_run": text,
         "jdk_home": {"type": "path"},
         "python": {"type": "path"},
         "venv": {"type": "path"},
@@ -572,7 +583,7 @@ def argument_spec() -> dict[str, t.Any]:
 
 
 def main() -> None:
-    run_module(lambda module: {"host": read(module.params)}, argument_spec())
+    run_module(lambda module: {"host": read(module.params)}, argument_spec(), reads=True)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ description:
     which is the controller with C(delegate_to). Planned with others it stays open, until O(within) completes the plan.
   - Compares both. What would stop a role is a finding; what is not as wanted is a difference, and names the step of the role that mends it.
   - Changes nothing. The roles' own tasks carry a plan out, each when its step is in RV(steps).
+  - With O(role), outside check mode, takes the lock of the host where the role has something to change, and reads the host once more with it. The variable
+    C(mlops_lock_lease) of the host says how many seconds its run may be silent, see M(sparkflows.mlops.host_lock).
 author:
   - Sparkflows MLOps collection contributors (!UNKNOWN)
 options:
@@ -65,6 +67,13 @@ options:
     description: Whether the task fails when something is found.
     type: bool
     default: true
+  waits:
+    description:
+      - Whether to wait for the end of another run that changes the host, as M(sparkflows.mlops.host_lock) tells, for the seconds that the variable
+        C(mlops_lock_wait) of the host names, before the host is planned. A role that plans for itself outside check mode always does.
+      - With O(health) another run is nothing that matters; otherwise it is a finding.
+    type: bool
+    default: false
   health:
     description:
       - Whether to look in the same reading at how things stand, too, and return that as RV(health).
@@ -99,6 +108,7 @@ notes:
   - Secrets are compared on the host and are neither returned nor shown.
 seealso:
   - module: sparkflows.mlops.host_info
+  - module: sparkflows.mlops.host_lock
   - module: sparkflows.mlops.sagemaker_info
 """
 
@@ -179,6 +189,13 @@ roles:
       type: dict
   sample:
     jdk: {planned: true, steps: [], changes: false, differences: [], inputs: {}}
+locked:
+  description:
+    - Whether the lock of the host was taken for the one role, which has to give it back with M(sparkflows.mlops.host_lock).
+    - It is taken where the role has something to change, and is no part of a plan of several roles that was made before; then the playbook gives it back.
+  returned: always
+  type: bool
+  sample: true
 planned:
   description: Whether it is known what the one role has to do.
   returned: with O(role), when the host was read

@@ -97,6 +97,7 @@ def main() -> None:
     run_module(
         lambda module: info(module.params, Sparkflows(module.params)),
         dict(sparkflows_argument_spec(), key_names={"type": "dict", "default": {}, "no_log": False}),
+        reads=True,
     )
 
 

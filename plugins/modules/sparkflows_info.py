@@ -125,6 +125,7 @@ def main() -> None:
             token_warn_days={"type": "int", "default": 14, "no_log": False},
             version_key={"type": "str", "default": "releaseVersion", "no_log": False},
         ),
+        reads=True,
     )
 
 

@@ -225,6 +225,7 @@ def main() -> None:
             owner={"type": "str"},
             fail_on_findings={"type": "bool", "default": True},
         ),
+        reads=True,
     )
 
 

@@ -18,7 +18,7 @@ import yaml
 
 PLUGINS = "ansible_collections.sparkflows.mlops.plugins"
 #: Parts of module_utils that know no system: what everybody else may build on, and what builds on nothing but its like.
-GROUND = ("_answers", "_commands", "_deadlines", "_download", "_errors", "_files", "_http", "_module", "_redaction", "_unpack", "_urls")
+GROUND = ("_answers", "_commands", "_deadlines", "_download", "_errors", "_files", "_host_lock", "_http", "_module", "_redaction", "_unpack", "_urls")
 STOREYS = ("the ground floor", "a system", "the plan", "plugin_utils", "a plugin")
 MOST_LINES = 500
 #: Where the root of all errors is, and its name.

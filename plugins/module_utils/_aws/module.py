@@ -34,6 +34,8 @@ def run_aws_module(
     run_module(
         with_session,
         argument_spec,
+        # What it changes is at AWS, and not on the host where it runs.
+        reads=True,
         mutually_exclusive=[("aws_profile", "aws_access_key_id"), *mutually_exclusive],
         required_together=[("aws_access_key_id", "aws_secret_access_key"), *required_together],
         required_by={"aws_session_token": ["aws_access_key_id"]},

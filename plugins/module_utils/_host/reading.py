@@ -21,6 +21,7 @@ import time
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _commands as commands
+from ansible_collections.sparkflows.mlops.plugins.module_utils import _host_lock
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host import certificates, packages
 from ansible_collections.sparkflows.mlops.plugins.module_utils._host import predictions as _predictions
@@ -86,6 +87,7 @@ def read(params: dict[str, t.Any]) -> dict[str, t.Any]:
     return {
         "os": os_facts(),
         "architecture": os.uname().machine,
+        "lock": _host_lock.standing(params.get("lock_run") or ""),
         "service_manager": service_manager(),
         "selinux": selinux(),
         "fips": _text("/proc/sys/crypto/fips_enabled").strip() == "1",
