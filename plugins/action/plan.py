@@ -145,7 +145,7 @@ class ActionModule(ActionBase):
             return host_reading.read(self, reader, asked, task_vars)
         return reading, unread
 
-    def _locked(self, roles: Variables, lock: Variables | None, task_vars: Result) -> tuple[Result, bool]:
+    def _locked(self, roles: Variables, lock: Variables | None, task_vars: Variables) -> tuple[Result, bool]:
         """Take the host's lock where a role has something to change; why that was refused, and whether it is new.
 
         :param lock: the one that stands, and is not in the way.
@@ -157,7 +157,8 @@ class ActionModule(ActionBase):
         if not steps or (lock is not None and own and lock["lease"] == lease):
             return {}, False
         answer = host_lock.asked(self, {"lease": lease}, task_vars, str(task_vars["inventory_hostname"]), lock)
-        return {key: answer[key] for key in ("failed", "unreachable", "msg") if answer.get("failed") or answer.get("unreachable")}, not own
+        went_wrong = answer.get("failed") or answer.get("unreachable")
+        return {key: answer[key] for key in ("failed", "unreachable", "msg") if went_wrong and key in answer}, not own
 
     def _ahead(self, task_vars: Variables) -> dict[str, list[str]]:
         """What roles before this one would have done on this host, which check mode left undone."""

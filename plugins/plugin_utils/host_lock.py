@@ -122,13 +122,13 @@ def asked(action: t.Any, given: Variables, task_vars: Variables, host: str, over
     """
     wanted = options(given, task_vars, action._templar, over)
     first = {**wanted, "wait": 0} if wanted["wait"] and not over else wanted
-    result: dict[str, t.Any] = action._execute_module(MODULE, module_args=first, task_vars=task_vars)
+    result: dict[str, t.Any] = action._execute_module(module_name=MODULE, module_args=first, task_vars=task_vars)
     stands = result.get("lock")
     if stands and has_died(stands):
-        result = action._execute_module(MODULE, module_args={**wanted, "over": [stands["run"]]}, task_vars=task_vars)
+        result = action._execute_module(module_name=MODULE, module_args={**wanted, "over": [stands["run"]]}, task_vars=task_vars)
     elif stands and wanted["wait"] and not first["wait"]:
         Display().display("%s Waiting for at most %d s." % (_host_lock.words(host, stands), wanted["wait"]))
-        result = action._execute_module(MODULE, module_args=wanted, task_vars=task_vars)
+        result = action._execute_module(module_name=MODULE, module_args=wanted, task_vars=task_vars)
     if result.get("lock"):
         result.update(failed=True, msg=_host_lock.sentence(host, result["lock"]))
     return result

@@ -14,6 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.action.plan import ActionModule
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _host_lock
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils import host_lock
@@ -34,8 +35,8 @@ class Action:
     def __init__(self, folder: Path) -> None:
         self._templar, self.folder, self.asked = Plain(), folder, 0
 
-    def _execute_module(self, name: str, module_args: dict[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
-        assert name == "sparkflows.mlops.host_lock"
+    def _execute_module(self, module_name: str, module_args: dict[str, t.Any], task_vars: t.Any) -> dict[str, t.Any]:
+        assert module_name == "sparkflows.mlops.host_lock"
         self.asked += 1
         return {"lock": _host_lock.carried_out({"state": "held", **module_args}, False, str(self.folder))}
 
@@ -131,3 +132,43 @@ def test_what_is_no_number_of_seconds_is_refused(value: t.Any) -> None:
 def test_a_compiler_may_be_silent_for_longer() -> None:
     assert host_lock.patience("python", "build") == 3600
     assert host_lock.patience("python", "release") == 0
+
+
+@pytest.fixture
+def plan(action: Action, monkeypatch: pytest.MonkeyPatch) -> ActionModule:
+    """The action `plan` on the host of `action`."""
+    made = ActionModule.__new__(ActionModule)
+    monkeypatch.setattr(made, "_templar", action._templar, raising=False)
+    monkeypatch.setattr(made, "_execute_module", action._execute_module)
+    return made
+
+
+def role(*steps: str, changes: bool = True) -> dict[str, t.Any]:
+    return {"steps": list(steps), "changes": changes}
+
+
+def test_a_plan_takes_it_where_something_changes_and_asks_the_host_no_more_often_than_it_must(plan: ActionModule, action: Action) -> None:
+    for nothing in ({"jdk": role(changes=False)}, {"sparkflows": role("reach", changes=False)}):
+        assert plan._locked(nothing, None, VARIABLES) == ({}, False)
+    assert action.asked == 0
+    assert plan._locked({"jdk": role("release")}, None, VARIABLES) == ({}, True)
+    stands = _host_lock.standing(folder=str(action.folder))
+    assert plan._locked({"pip_stack": role("environment")}, stands, VARIABLES) == ({}, False)
+    assert action.asked == 1
+    assert plan._locked({"python": role("build")}, stands, VARIABLES) == ({}, False)
+    stands = _host_lock.standing(folder=str(action.folder))
+    assert stands is not None and stands["lease"] == 3600
+    assert plan._locked({"pip_stack": role("environment")}, stands, VARIABLES) == ({}, False)
+    assert (_host_lock.standing(folder=str(action.folder)) or {})["lease"] == 600
+
+
+def test_a_plan_that_comes_second_is_refused(plan: ActionModule, action: Action) -> None:
+    held_by(action, another())
+    refused, fresh = plan._locked({"jdk": role("release")}, None, VARIABLES)
+    assert refused["failed"] and refused["msg"].startswith("mlflow-a is being changed by alice from ctl-1 with site.yml since ")
+    assert set(refused) == {"failed", "msg"}
+
+
+def test_a_plan_that_loses_its_host_says_so(plan: ActionModule, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "_execute_module", lambda **options: {"unreachable": True, "msg": "No route to host."})
+    assert plan._locked({"jdk": role("release")}, None, VARIABLES)[0] == {"unreachable": True, "msg": "No route to host."}
