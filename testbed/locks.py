@@ -81,7 +81,8 @@ def compile_all(python37: Path) -> None:
     # The installer is a program of its own: it runs on no Python, and on any.
     compile_lock(LOCKS / "uv.in", LOCKS / "uv.txt", "--universal", "--python-version", "3.8", header="")
     requirements = ROOT / "requirements"
-    compile_lock(requirements / "build-3.7.in", requirements / "build-3.7.txt", *models, header=header)
+    build = ROOT / "roles" / "mlops_bundle" / "files" / "build-3.7.in"
+    compile_lock(build, build.with_suffix(".txt"), *models, header=header)
     agent = ROOT / "agent" / "requirements-test.in"
     if agent.exists():
         compile_lock(agent, agent.with_suffix(".txt"), *models, "--constraints", stack, header=header, without=present)

@@ -12,7 +12,7 @@ from pathlib import Path
 from testbed.common import LOCKS, ROOT, digest, read_json, run, say, scratch, sha256, step, write, write_json
 from testbed.locks import normalize, with_hashes
 
-BUILD = ROOT / "requirements" / "build-3.7.txt"
+BUILD = ROOT / "roles" / "mlops_bundle" / "files" / "build-3.7.txt"
 # Wheels hold the times of the files in them; a fixed one makes two builds of the same source equal.
 # wrapt's extension is optional, and one built here might not load with an older C library.
 BUILD_ENVIRONMENT = {"SOURCE_DATE_EPOCH": "1577836800", "WRAPT_INSTALL_EXTENSIONS": "false"}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -15,7 +16,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import deri
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan._differences import HOST
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.health import host as health
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.states import STATES
-from ansible_collections.sparkflows.mlops.plugins.plugin_utils import host_lock, host_reading, other_hosts
+from ansible_collections.sparkflows.mlops.plugins.plugin_utils import bundles, host_lock, host_reading, other_hosts
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import ROLES, InventorySettings, inventory_of, roles_of
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.private_key import private_key
 
@@ -55,8 +56,9 @@ class ActionModule(ActionBase):
         variables = InventorySettings(self, judged, task_vars, derived.names(inventory) if site else ())
         problems = variables.problems(site) + ([] if asks_health else host_lock.problems(task_vars, self._templar))
         try:
+            bundle = None if problems else bundles.read(variables.settings, functools.partial(variables.found, "mlops_bundle"))
             if site and not problems:
-                variables.derive(roles, inventory)
+                variables.derive(roles, inventory, bundles.options(variables.settings, bundle[0]) if bundle else {})
             texts = {} if problems else variables.workflow_texts()
         except Problem as problem:
             problems = [str(problem)]
@@ -71,6 +73,7 @@ class ActionModule(ActionBase):
             inventory_address=variables.address(),
             ansible_port=self._templar.template(task_vars.get("ansible_port")),
             roles_directory=ROLES,
+            bundle=bundle[1] if bundle else None,
         )
         if asks_health:
             settings.update(health.IMPATIENT)

@@ -16,7 +16,7 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.loader import lookup_loader
-from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import batches, derived, site, validation
+from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import batches, derived, mlops_bundle, site, validation
 from ansible_collections.sparkflows.mlops.plugins.module_utils._sparkflows.workflow_import import read_file
 
 try:
@@ -71,11 +71,17 @@ class InventorySettings:
         self.derived: dict[str, t.Any] = {}
         self._contexts: dict[str, dict[str, t.Any]] = {}
 
-    def derive(self, roles: t.Container[str], inventory: derived.Inventory) -> None:
-        """Let the rest of the inventory answer what the host's own variables leave empty. Raises `Problem`."""
+    def derive(self, roles: t.Container[str], inventory: derived.Inventory, bundled: t.Mapping[str, t.Any]) -> None:
+        """Let the rest of the inventory answer what the host's own variables leave empty, and a bundle what it holds. Raises `Problem`.
+
+        :param bundled: what a bundle says instead of the host's variables.
+        """
         given = self._variables.given
         values = derived.options(roles, self.settings, given, inventory)
         self.derived = {option: given[option] if given.get(option) else value for option, value in values.items()}
+        # Said also where there is no bundle, as playbooks fill roles in with it.
+        self.derived.update((option, self.settings[option]) for role in self.options for option in mlops_bundle.OPTIONS.get(role, ()))
+        self.derived.update(bundled)
         self._variables = self._variables._replace(given={**given, **self.derived})
         self.settings = validation.settings_of(self._variables)
 

@@ -295,14 +295,14 @@ def _install(releases: Releases, params: dict[str, t.Any], owner: tuple[int, int
     """Fetch, check, unpack, verify and put into place; returns what the verification printed."""
     scratch = releases.scratch()
     try:
-        archive = _fetched(params, scratch)
+        archive = fetched(params, scratch)
         label = _label(params)
-        _check_digest(archive, params["sha256"], label)
+        check_digest(archive, params["sha256"], label)
         need_space(releases.dest, int(_unpack.unpacked_size(archive) * 1.05), "Unpacking %s" % label)
         tree = os.path.join(scratch, "tree")
         os.mkdir(tree)
         _unpack.unpack(archive, tree, label)
-        folder = _root(tree, params["root"], label)
+        folder = root_of(tree, params["root"], label)
         os.chmod(folder, 0o755)
         _chown(folder, owner)
         path = releases.path(params["release"])
@@ -333,7 +333,7 @@ def _label(params: dict[str, t.Any]) -> str:
     return re.sub(r"(?<=://)[^/@]*@", "", params["src"])
 
 
-def _fetched(params: dict[str, t.Any], scratch: str) -> str:
+def fetched(params: dict[str, t.Any], scratch: str) -> str:
     """The path of the archive on this host, downloaded into `scratch` where it has to be."""
     if not is_url(params["src"]):
         path = str(params["src"])
@@ -388,7 +388,7 @@ def _fetched(params: dict[str, t.Any], scratch: str) -> str:
     return path
 
 
-def _check_digest(path: str, expected: str, label: str) -> None:
+def check_digest(path: str, expected: str, label: str) -> None:
     found = digest_of(path)
     if found != expected:
         raise Problem(
@@ -397,7 +397,7 @@ def _check_digest(path: str, expected: str, label: str) -> None:
         )
 
 
-def _root(tree: str, root: str | None, label: str) -> str:
+def root_of(tree: str, root: str | None, label: str) -> str:
     """The folder of the unpacked archive that becomes the release."""
     names = sorted(os.listdir(tree))
     if not root:

@@ -88,7 +88,7 @@ def sync_with_uv(runner: Runner, uv: str, path: str, lock: str, sources: Sources
         remove(cache)
         status, output = runner.run(argv + [lock], sources.for_uv(cache), "uv")
     if status:
-        raise Problem(_explained(output, "uv", sources, path))
+        raise Problem(explained(output, "uv", sources, path))
     remove(os.path.join(path, ".lock"))  # uv leaves it, and lets everybody write to it
 
 
@@ -157,7 +157,7 @@ def install_with_pip(runner: Runner, python: str, path: str, lock: str, sources:
     finally:
         remove(scratch)
     if status:
-        raise Problem(_explained(output, "pip", sources, path))
+        raise Problem(explained(output, "pip", sources, path))
 
 
 def _borrow_pip(runner: Runner, python: str, scratch: str, sources: Sources) -> None:
@@ -172,7 +172,7 @@ def _borrow_pip(runner: Runner, python: str, scratch: str, sources: Sources) -> 
         shutil.copytree(place, os.path.join(scratch, "pip"))
 
 
-def _explained(output: str, installer: str, sources: Sources, path: str) -> str:
+def explained(output: str, installer: str, sources: Sources, path: str) -> str:
     """One or two sentences for what an installer printed when it failed to fill the environment at `path`."""
     text = hide_credentials(re.sub(r"\x1b\[[0-9;]*m", "", output))
     flat = re.sub(r"\s+", " ", text)

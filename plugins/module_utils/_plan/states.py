@@ -13,6 +13,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state impor
     jdk,
     mlflow_server,
     mlops_agent,
+    mlops_bundle,
     pip_stack,
     python,
     sagemaker,
@@ -23,6 +24,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan.state impor
 
 #: The roles in the order in which they run.
 STATES = {
+    "mlops_bundle": mlops_bundle.STATE,
     "jdk": jdk.STATE,
     "python": python.STATE,
     "pip_stack": pip_stack.STATE,

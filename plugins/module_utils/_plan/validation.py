@@ -17,6 +17,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import (
     jdk,
     mlflow_server,
     mlops_agent,
+    mlops_bundle,
     pip_stack,
     python,
     sagemaker,
@@ -41,6 +42,7 @@ class Role(t.NamedTuple):
 
 
 ROLES = {
+    "mlops_bundle": Role(mlops_bundle.problems, mlops_bundle.controller_files),
     "jdk": Role(jdk.problems, jdk.controller_files),
     "python": Role(python.problems, python.controller_files),
     "pip_stack": Role(pip_stack.problems),

@@ -168,12 +168,12 @@ class _Present:
             archive = os.path.join(scratch, "download")
             self.client.download(self.model, self.params["file_type"], archive, self.params["max_download_mb"] * MEGA)
             if self.params["sha256"]:
-                archive_release._check_digest(archive, self.params["sha256"], label)
+                archive_release.check_digest(archive, self.params["sha256"], label)
             need_space(self.releases.dest, int(_checked_size(archive, label, self.params) * 1.05), "Unpacking it")
             tree = os.path.join(scratch, "tree")
             os.mkdir(tree)
             _unpack.unpack(archive, tree, label)
-            folder = archive_release._root(tree, self.params["root"], label)
+            folder = archive_release.root_of(tree, self.params["root"], label)
             if os.path.lexists(os.path.join(folder, MARKER)):
                 raise Problem("%s holds a file %s, which is the name of the file that describes a release here. Choose another root." % (label, MARKER))
             os.chmod(folder, 0o755)

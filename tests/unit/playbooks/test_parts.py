@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-ROLES = ["jdk", "python", "pip_stack", "mlflow_server", "mlops_agent", "firewall", "ssh_access", "sparkflows", "scorer", "sagemaker"]
+ROLES = ["mlops_bundle", "jdk", "python", "pip_stack", "mlflow_server", "mlops_agent", "firewall", "ssh_access", "sparkflows", "scorer", "sagemaker"]
 GROUPS = ("mlflow_hosts", "sparkflows_hosts", "scorer_hosts")
 SPARKFLOWS = {
     "sparkflows_url": "http://127.0.0.1:8080",

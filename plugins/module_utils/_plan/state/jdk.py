@@ -54,7 +54,7 @@ def _present(settings: Settings) -> bool:
     return bool(settings["jdk_state"] == "present")
 
 
-def _archive(settings: Settings, architecture: str) -> tuple[str, str]:
+def archive(settings: Settings, architecture: str) -> tuple[str, str]:
     """Address or path of the archive, and its digest; both empty where the role knows none for an architecture."""
     release = settings["jdk_release"]
     name = _TEMURIN.get(architecture, "")
@@ -80,7 +80,7 @@ def questions(settings: Settings) -> Questions:
     shared = {"dest": prefix, "keep": settings["jdk_keep"], "verify": VERIFY}
     if settings["jdk_provider"] == "archive":
         for architecture in _TEMURIN:
-            src, sha256 = _archive(settings, architecture)
+            src, sha256 = archive(settings, architecture)
             options = {**shared, "release": settings["jdk_release"], "src": src, "sha256": sha256, "remote_src": settings["jdk_archive_remote_src"]}
             asked["predictions"].append({"name": "jdk", "module": "archive_release", "options": options, "architecture": architecture})
     elif settings["jdk_provider"] == "preinstalled":
@@ -137,7 +137,7 @@ def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:
         return {"in_use": reading["in_use"].get(settings["jdk_prefix"], []) if reading else []}
     architecture = reading["architecture"]
     if settings["jdk_provider"] == "archive":
-        src, sha256 = _archive(settings, architecture)
+        src, sha256 = archive(settings, architecture)
         return {"verify": VERIFY, "src": src, "sha256": sha256}
     if settings["jdk_provider"] == "preinstalled":
         return {"verify": VERIFY, "home": settings["jdk_preinstalled_home"]}

@@ -68,7 +68,8 @@ _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/+-]+\Z")
 
 
 @functools.lru_cache(maxsize=None)
-def _guard_digest() -> str:
+def guard_digest() -> str:
+    """That of the guard's package."""
     return digest_of_folder(GUARD_SOURCE)
 
 
@@ -119,7 +120,7 @@ def questions(settings: Settings) -> Questions:
 
 
 def _guard_options() -> dict[str, t.Any]:
-    return {"dest": GUARD_PREFIX, "release": GUARD_RELEASE, "src": GUARD_SOURCE, "sha256": _guard_digest(), "root": ".", "intact": True}
+    return {"dest": GUARD_PREFIX, "release": GUARD_RELEASE, "src": GUARD_SOURCE, "sha256": guard_digest(), "root": ".", "intact": True}
 
 
 def findings(settings: Settings, reading: Reading) -> list[str]:

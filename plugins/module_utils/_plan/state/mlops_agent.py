@@ -153,14 +153,14 @@ def questions(settings: Settings) -> Questions:
 
 
 @functools.lru_cache(maxsize=None)
-def _source_digest() -> str:
+def source_digest() -> str:
     """That of the agent's package, which each template's inputs name again."""
     return archive_release.digest_of_folder(SOURCE)
 
 
 def _code(settings: Settings) -> dict[str, t.Any]:
     if rules.builtin(settings):
-        return {"dest": _PREFIX, "release": "%s-%s" % (RELEASE, _source_digest()[:12]), "src": SOURCE, "sha256": _source_digest(), "root": ".", "intact": True}
+        return {"dest": _PREFIX, "release": "%s-%s" % (RELEASE, source_digest()[:12]), "src": SOURCE, "sha256": source_digest(), "root": ".", "intact": True}
     given = {name: settings["mlops_agent_vendor_archive_" + name] for name in ("src", "sha256", "remote_src")}
     return {"dest": _PREFIX, "release": settings["mlops_agent_vendor_release"], **given}
 

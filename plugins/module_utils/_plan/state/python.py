@@ -66,7 +66,7 @@ def _present(settings: Settings) -> bool:
     return bool(settings["python_state"] == "present")
 
 
-def _archive(settings: Settings, architecture: str) -> tuple[str, str, str]:
+def archive(settings: Settings, architecture: str) -> tuple[str, str, str]:
     """Address or path of the archive, its digest, and the folder in it; empty where the role knows none for an architecture."""
     known = settings["python_release"] == rules.KNOWN_RELEASE and architecture == _STANDALONE_ARCHITECTURE
     sha256 = settings["python_archive_sha256"] or (_STANDALONE_SHA256 if known else "")
@@ -116,7 +116,7 @@ def questions(settings: Settings) -> Questions:
     if provider == "archive":
         asked["packages"] = [{"name": name, "unless": executable(settings)} for name in _archive_packages(settings)]
         for architecture in checks.ARCHITECTURES:
-            src, sha256, root = _archive(settings, architecture)
+            src, sha256, root = archive(settings, architecture)
             release = {"release": settings["python_release"], "src": src, "sha256": sha256, "root": root, "remote_src": settings["python_archive_remote_src"]}
             if src and sha256:
                 options = {**shared, **release, "verify": VERIFY}
@@ -141,7 +141,7 @@ def findings(settings: Settings, reading: Reading) -> list[str]:
         return site.still_needed(settings, "python") + checks.foreseen(reading, "python")
     found = checks.system(reading) + checks.places(reading, [settings["python_prefix"]])
     if settings["python_provider"] == "archive" and reading["architecture"] in checks.ARCHITECTURES:
-        src, sha256, dummy = _archive(settings, reading["architecture"])
+        src, sha256, dummy = archive(settings, reading["architecture"])
         if not src:
             found.append(
                 "No archive of CPython 3.7 for %s is known to the role python. Set python_archive_src and python_archive_sha256 to an archive of "
@@ -169,7 +169,7 @@ def inputs(settings: Settings, reading: t.Optional[Reading]) -> Inputs:
     given: Inputs = {"verify": VERIFY, "apt": reading["os"]["family"] == "Debian", "packages": _packages(settings, reading)}
     given["tried_in_check_mode"] = _answers(reading) or settings["python_provider"] in ("archive", "preinstalled")
     if settings["python_provider"] == "archive":
-        given["src"], given["sha256"], given["root"] = _archive(settings, reading["architecture"])
+        given["src"], given["sha256"], given["root"] = archive(settings, reading["architecture"])
     else:
         given["home"] = _home(settings)
     if settings["python_provider"] == "source":

@@ -15,6 +15,16 @@ PY_SOURCE, PY_PACKAGE, PY_THERE = {"python_provider": "source"}, {"python_provid
 
 #: Role, what is given, and how the only sentence begins.
 WRONG: list[tuple[str, Changes, str]] = [
+    ("mlops_bundle", {"mlops_bundle": "ftp://host/bundle.tar.gz"}, "mlops_bundle is 'ftp://host/bundle.tar.gz', but a path on the controller or a URL"),
+    ("mlops_bundle", {"mlops_bundle": "a\nb"}, "mlops_bundle is 'a\\nb', but a path on the controller or a URL was expected."),
+    ("mlops_bundle", {"mlops_bundle": "missing.tar.gz"}, "mlops_bundle is 'missing.tar.gz', but there is no such file on the controller."),
+    ("mlops_bundle", {"mlops_bundle_sha256": "a" * 63}, "mlops_bundle_sha256 is 'aaa"),
+    ("mlops_bundle", {"mlops_bundle_prefix": "/srv/my bundle"}, "mlops_bundle_prefix is '/srv/my bundle', but an absolute path without spaces was expected."),
+    ("mlops_bundle", {"mlops_bundle_prefix": "srv", "mlops_bundle_state": "absent"}, "mlops_bundle_prefix is 'srv'"),
+    ("mlops_bundle", {"mlops_bundle": "bundle.tar.gz", "mlops_bundle_state": "absent"}, "mlops_bundle is given, and mlops_bundle_state is absent."),
+    ("mlops_bundle", {"mlops_bundle_keep": -1}, "mlops_bundle_keep is '-1'"),
+    ("mlops_bundle", {"mlops_bundle_ca_path": "ca.pem"}, "mlops_bundle_ca_path is 'ca.pem'"),
+    ("mlops_bundle", {"mlops_bundle_environment": {"1A": "geheim"}}, "mlops_bundle_environment has '1A'"),
     ("jdk", {"jdk_prefix": "opt/jdk"}, "jdk_prefix is 'opt/jdk', but an absolute path was expected."),
     ("jdk", {"jdk_prefix": "/"}, "jdk_prefix is '/'"),
     ("jdk", {"jdk_prefix": "/opt/../jdk"}, "jdk_prefix is '/opt/../jdk'"),
@@ -93,6 +103,9 @@ WRONG: list[tuple[str, Changes, str]] = [
 
 #: Settings about which nothing is said.
 RIGHT: list[tuple[str, Changes]] = [
+    ("mlops_bundle", {"mlops_bundle": "/srv/bundle.tar.gz", "mlops_bundle_sha256": D.upper(), "mlops_bundle_keep": 1}),
+    ("mlops_bundle", {"mlops_bundle": "https://mirror.example.com/bundle.tar.gz", "mlops_bundle_ca_path": "/etc/ca.pem"}),
+    ("mlops_bundle", {"mlops_bundle_state": "absent"}),
     ("jdk", {"jdk_prefix": "/srv/my jdk", "jdk_keep": 0, "jdk_environment": {"HTTPS_PROXY": "http://proxy:3128", "N": 1}}),
     ("jdk", {"jdk_release": "8u999-b01", "jdk_archive_src": "https://example.com/jdk.tar.gz", "jdk_archive_sha256": "A" * 64, "jdk_archive_password": "12345"}),
     ("jdk", {"jdk_archive_src": "/srv/missing.tar.gz", "jdk_archive_sha256": D, "jdk_archive_remote_src": True, "jdk_archive_ca_path": "/etc/ca.pem"}),

@@ -17,6 +17,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import (
     jdk,
     mlflow_server,
     mlops_agent,
+    mlops_bundle,
     pip_stack,
     python,
     sagemaker,
@@ -61,6 +62,7 @@ WRONG: list[tuple[str, Changes, str]] = cases_software.WRONG + cases_services.WR
 RIGHT: list[tuple[str, Changes]] = cases_software.RIGHT + cases_services.RIGHT + cases_sparkflows.RIGHT + cases_serving.RIGHT
 
 MODULES = {
+    "mlops_bundle": mlops_bundle,
     "jdk": jdk,
     "python": python,
     "pip_stack": pip_stack,
