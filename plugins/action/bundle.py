@@ -10,17 +10,19 @@ import os
 import platform
 import typing as t
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive.release import is_url
-from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle import archive
+from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle import advisories, archive, sbom
 from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle.build import Recipe, Source, build
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem, of_the_system
+from ansible_collections.sparkflows.mlops.plugins.module_utils._files import write_atomic
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip.sources import sources
 from ansible_collections.sparkflows.mlops.plugins.module_utils._plan import bundle_recipe as recipes
 from ansible_collections.sparkflows.mlops.plugins.plugin_utils.inventory_settings import ROLES, InventorySettings
 
-_ARGS = ("dest", "compression", "extras")
+_ARGS = ("dest", "compression", "extras", "sbom", "advisories")
 
 
 class ActionModule(ActionBase):
@@ -41,7 +43,10 @@ class ActionModule(ActionBase):
         return result
 
     def _built(self, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        options = recipes.options(self._task.args)
+        args = dict(self._task.args)
+        if args.get("sbom") is not None:
+            args["sbom"] = boolean(args["sbom"])
+        options = recipes.options(args)
         variables = InventorySettings(self, recipes.ROLES, task_vars)
         problems = variables.problems() or recipes.problems(variables.settings, platform.machine())
         if problems:
@@ -51,7 +56,18 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return {"changed": True, "path": os.path.join(dest, recipe.name + archive.SUFFIXES[recipe.compression])}
         say = Display().display
-        return build(recipe, dest, lambda text: say("bundle: %s" % text))
+        # Judged first: what is wrong with the data is known before anything is fetched.
+        found = advisories.about(sbom.pins(recipe.locks), options.advisories, recipes.table_of_advisories()) if options.advisories else None
+        made = build(recipe, dest, lambda text: say("bundle: %s" % text))
+        return made if found is None else {**made, **self._reported(found, options.advisories, made["folder"])}
+
+    @staticmethod
+    def _reported(found: list[advisories.Advisory], source: str, folder: str) -> dict[str, t.Any]:
+        """Write what is published against the pins beside the bundle, which it is no part of: it changes from day to day."""
+        write_atomic(folder + ".advisories.json", advisories.as_json(found))
+        write_atomic(folder + ".advisories.md", advisories.as_markdown(found, os.path.basename(source)))
+        counts = {"all": len(found), "without_row": sum(one.row is None for one in found)}
+        return {"advisories": counts, "advisories_report": folder + ".advisories.md"}
 
     def _recipe(self, options: recipes.Options, variables: InventorySettings) -> Recipe:
         settings, machine = variables.settings, platform.machine()
@@ -69,6 +85,7 @@ class ActionModule(ActionBase):
             sources=sources(recipes.index(settings), {**os.environ, **settings["pip_stack_environment"]}),
             compression=options.compression,
             timeout=settings["pip_stack_timeout"],
+            sbom=options.sbom,
         )
 
     @staticmethod

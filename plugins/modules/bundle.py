@@ -36,6 +36,17 @@ options:
       - When left out, all that the role P(sparkflows.mlops.pip_stack#role) knows.
     type: list
     elements: str
+  sbom:
+    description:
+      - Whether the bundle has a bill of materials, C(sbom.cdx.json), in CycloneDX's JSON.
+      - Needs the Python package C(cyclonedx-python-lib) on the controller.
+    type: bool
+    default: true
+  advisories:
+    description:
+      - Data about advisories that was fetched before - a file, a folder or a zip of OSV's records, or what C(pip-audit --format json) printed.
+      - A report on the pins is written beside the bundle, as JSON and as Markdown, in which each advisory has a link to its row in C(docs/security.md).
+    type: path
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
 attributes:
@@ -79,6 +90,16 @@ sha256:
   returned: when not in check mode
   type: str
   sample: 5d64ae542b59a962b3caadadd346f4b1c3010879a28bb02d928326993de16e79
+advisories:
+  description: How many advisories there are about the pins, C(all), and how many of these have no row in C(docs/security.md), C(without_row).
+  returned: with O(advisories), when not in check mode
+  type: dict
+  sample: {all: 71, without_row: 0}
+advisories_report:
+  description: The report on them for people; the one for programs has the same name with C(.json).
+  returned: with O(advisories), when not in check mode
+  type: str
+  sample: /srv/bundles/sparkflows-mlops-bundle-1.0.0-x86_64.advisories.md
 size:
   description: The archive's size in bytes.
   returned: when not in check mode

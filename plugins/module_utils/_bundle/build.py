@@ -17,7 +17,7 @@ import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _unpack
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as releases
-from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle import archive
+from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle import archive, sbom
 from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle.manifest import LOCKS, NAME, WHEELS, Entry, Manifest, Runtime
 from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle.telling import Say, Telling
 from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle.wheels import Maker
@@ -48,7 +48,7 @@ class Recipe(t.NamedTuple):
 
     ``name`` is that of the folder and, with a suffix, of the archive. ``locks`` are texts by name, ``build_lock`` pins what builds wheels. ``code`` are
     folders of the collection's own programs by name. ``compression`` is a key of `archive.SUFFIXES`. ``timeout`` is the limit of each step, in seconds.
-    ``extend`` is given the folder and the final locks before the manifest is made, and may add files.
+    With ``sbom`` a bill of materials is among the files.
     """
 
     name: str
@@ -63,7 +63,7 @@ class Recipe(t.NamedTuple):
     sources: Sources
     compression: str
     timeout: int
-    extend: t.Callable[[str, t.Mapping[str, str]], None] = lambda folder, locks: None
+    sbom: bool
 
 
 def build(recipe: Recipe, dest: str, say: Say) -> dict[str, t.Any]:
@@ -72,6 +72,8 @@ def build(recipe: Recipe, dest: str, say: Say) -> dict[str, t.Any]:
     An archive that was there before is replaced when the new one is complete, or left alone where it is the same.
     """
     os.umask(0o022)
+    if recipe.sbom:
+        sbom.wanted_library()
     make_folder(dest)
     with open(os.path.join(dest, ".bundle.lock"), "a", encoding="utf-8") as lock:
         try:
@@ -123,7 +125,8 @@ def _assembled(recipe: Recipe, dest: str, folder: str, runtimes: tuple[Runtime, 
     for name, source in recipe.code.items():
         with open(os.path.join(folder, "code", name + ".tar"), "wb") as file:
             releases.pack(source, file)
-    recipe.extend(folder, locks)
+    if recipe.sbom:
+        write_atomic(os.path.join(folder, sbom.NAME), sbom.made(folder, recipe.name, recipe.collection, runtimes, locks))
     with telling("Taking digests", folder):
         files = {os.path.relpath(path, folder): Entry(digest_of(path), os.path.getsize(path)) for path in _files(folder)}
     manifest = Manifest(

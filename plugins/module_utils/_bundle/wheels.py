@@ -98,9 +98,9 @@ def with_hashes(text: str, added: t.Mapping[str, str]) -> str:
     """A lock in which each named distribution (by normalized name) admits one more hash, like sha256:…"""
     lines = []
     for line in text.splitlines():
-        lines.append(line)
         match = re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?==", line)
         extra = added.get(normalized(match.group(1))) if match else None
-        if extra and extra not in text:
-            lines.append("    --hash=%s \\" % extra)
+        # Its hashes follow on the same line, or on those that a backslash joins to it.
+        hashes = re.search(r"\s(?:--hash|\\)", line)
+        lines.append(line[: hashes.start()] + " --hash=" + extra + line[hashes.start() :] if extra and hashes and extra not in text else line)
     return "\n".join(lines) + "\n"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle.advisories import Row, rows
 from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle.archive import SUFFIXES
 from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle.build import Source
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
@@ -25,11 +26,15 @@ _BUILD_LOCK = os.path.join(pip_stack.LOCKS.rpartition(os.sep + "pip_stack" + os.
 
 
 class Options(t.NamedTuple):
-    """Where the bundle goes, how it is compressed, and the extras whose distributions are in it, as pip_stack_extras names them."""
+    """Where the bundle goes, how it is compressed, the extras whose distributions are in it, as pip_stack_extras names them, whether it has a bill of
+    materials, and where data about advisories is, if any.
+    """
 
     dest: str
     compression: str
     extras: t.Sequence[str]
+    sbom: bool
+    advisories: str
 
 
 def options(args: t.Mapping[str, t.Any]) -> Options:
@@ -42,7 +47,7 @@ def options(args: t.Mapping[str, t.Any]) -> Options:
         raise Problem("bundle_extras must be a list of texts, such as [h2o, sklearn].")
     if not args.get("dest"):
         raise Problem("bundle_dest is empty, but a folder on the controller was expected.")
-    return Options(str(args["dest"]), compression, extras)
+    return Options(str(args["dest"]), compression, extras, args.get("sbom") is not False, str(args.get("advisories") or ""))
 
 
 def problems(settings: Settings, machine: str) -> list[str]:
@@ -94,6 +99,14 @@ def _text(path: str) -> str:
         raise Problem(
             "The controller can't read the lock %s (%s). bundle_extras knows %s and such files." % (path, reason, ", ".join(pip_stack.OWN_EXTRAS))
         ) from None
+
+
+def table_of_advisories() -> dict[str, Row]:
+    """The rows of docs/security.md, none where the collection came without its documents."""
+    try:
+        return rows(_text(os.path.join(pip_stack.LOCKS.rpartition(os.sep + "roles" + os.sep)[0], "docs", "security.md")))
+    except Problem:
+        return {}
 
 
 def own_code() -> dict[str, str]:

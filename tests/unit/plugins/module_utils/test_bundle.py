@@ -24,10 +24,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle import archive, manifest, remote
+from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle import archive, manifest, remote, wheels
 from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle.build import Recipe, Source, build
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._pip.sources import sources
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 # Builds a wheel of its own source without any build tool. Without SOURCE_DATE_EPOCH each wheel is another.
 BACKEND = """
@@ -86,7 +88,7 @@ def recipe(tmp_path: Path) -> t.Callable[..., Recipe]:
         given = {
             "name": "bundle-1", "collection": "1.0.0", "architecture": "x86_64", "compression": "gz", "timeout": 300, "build_lock": "", "locks": locks,
             "jdk": Source("8u1-b1", str(tmp_path / "jdk.tar.gz"), jdk, "", {}), "python": Source("3.7.1", str(tmp_path / "python.tar.gz"), python, "", {}),
-            "code": {"agent": str(code)}, "os_packages": {"any": ["nginx", "gzip"]}, "sources": sources(options, {"HOME": "/nonexistent"}),
+            "code": {"agent": str(code)}, "os_packages": {"any": ["nginx", "gzip"]}, "sources": sources(options, {"HOME": "/nonexistent"}), "sbom": True,
         }  # fmt: skip
         return Recipe(**{**given, **changes})
 
@@ -120,7 +122,7 @@ def test_what_a_bundle_holds(tmp_path: Path, recipe: t.Callable[..., Recipe]) ->
         head = archive.read_head(stream, "it")
     found = head.manifest
     assert sorted(found.files) == [
-        "code/agent.tar", "jdk/jdk-8u1-b1.tar.gz", "locks/mlflow.txt", "locks/uv.txt", "python/python-3.7.1.tar.gz",
+        "code/agent.tar", "jdk/jdk-8u1-b1.tar.gz", "locks/mlflow.txt", "locks/uv.txt", "python/python-3.7.1.tar.gz", "sbom.cdx.json",
         "wheels/built-1.0-py3-none-any.whl", "wheels/plain-1.0-py3-none-any.whl", "wheels/uv-1.0-py3-none-any.whl",
     ]  # fmt: skip
     assert (found.jdk.release, found.python.release, found.os_packages) == ("8u1-b1", "3.7.1", {"any": ["gzip", "nginx"]})
@@ -130,6 +132,31 @@ def test_what_a_bundle_holds(tmp_path: Path, recipe: t.Callable[..., Recipe]) ->
     assert f"--hash=sha256:{found.files['wheels/built-1.0-py3-none-any.whl'].sha256}" in head.locks["mlflow"], "the lock admits what was built"
     with tarfile.open(made["path"]) as packed_again:
         assert {(member.mtime, member.uid, member.gid, member.uname) for member in packed_again} == {(archive.EPOCH, 0, 0, "root")}
+
+
+def test_the_bill_of_materials(tmp_path: Path, recipe: t.Callable[..., Recipe]) -> None:
+    """By CycloneDX's own schema, and with the digest of every file that is installed from."""
+    folder = Path(build(recipe(), str(tmp_path / "out"), silent)["folder"])
+    text = (folder / "sbom.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text.replace('"application"', '"nonsense"')) is not None, "the schema is there to object"
+    bill = json.loads(text)
+    found = {part["purl"]: part["hashes"][0]["content"] for part in bill["components"]}
+    files = {
+        "pkg:generic/jdk@8u1-b1": "jdk/jdk-8u1-b1.tar.gz", "pkg:generic/cpython@3.7.1": "python/python-3.7.1.tar.gz",
+        "pkg:pypi/plain@1.0": "wheels/plain-1.0-py3-none-any.whl", "pkg:pypi/built@1.0": "wheels/built-1.0-py3-none-any.whl",
+        "pkg:pypi/uv@1.0": "wheels/uv-1.0-py3-none-any.whl", "pkg:generic/sparkflows-mlops-agent@1.0.0": "code/agent.tar",
+    }  # fmt: skip
+    assert found == {purl: hashlib.sha256((folder / path).read_bytes()).hexdigest() for purl, path in files.items()}
+    assert (bill["metadata"]["component"]["name"], bill["metadata"]["timestamp"]) == ("bundle-1", "2020-01-01T00:00:00+00:00")
+
+
+def test_a_controller_without_the_library(tmp_path: Path, recipe: t.Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cyclonedx", None)
+    with pytest.raises(Problem, match="The bill of materials needs the Python package cyclonedx-python-lib"):
+        build(recipe(), str(tmp_path / "out"), silent)
+    assert not (tmp_path / "out").exists()
+    assert not (Path(build(recipe(sbom=False), str(tmp_path / "out"), silent)["folder"]) / "sbom.cdx.json").exists()
 
 
 def test_a_python_in_zstd_is_packed_for_hosts_without_that_program(tmp_path: Path, recipe: t.Callable[..., Recipe]) -> None:
@@ -171,6 +198,14 @@ def test_one_build_at_a_time(tmp_path: Path, recipe: t.Callable[..., Recipe]) ->
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(Problem, match="Another run builds a bundle in "):
             build(recipe(), str(tmp_path), silent)
+
+
+def test_locks_admit_what_was_built() -> None:
+    text = "# a lock\nA.b[c]==1 ; python_version < '4' \\\n    --hash=sha256:1 \\\n    --hash=sha256:2\nd==2 --hash=sha256:3\ne==3 --hash=sha256:4\n"
+    assert wheels.with_hashes(text, {"a-b": "sha256:9", "d": "sha256:8", "e": "sha256:4"}) == (
+        "# a lock\nA.b[c]==1 ; python_version < '4' --hash=sha256:9 \\\n    --hash=sha256:1 \\\n    --hash=sha256:2\nd==2 --hash=sha256:8 --hash=sha256:3\n"
+        "e==3 --hash=sha256:4\n"
+    )
 
 
 def test_a_long_step_goes_on_telling(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -231,7 +266,7 @@ def test_a_sound_head() -> None:
         ({**GOOD, "python": {"release": "3", "file": "python/p", "root": "../.."}}, "The manifest of the bundle it is damaged."),
         ({**GOOD, "locks": {"../x": "locks/mlflow.txt"}}, "The manifest of the bundle it is damaged."),
         ({**GOOD, "locks": {"mlflow": "locks/other.txt"}}, "The manifest of the bundle it is damaged."),
-        (b" " * (archive.MOST_HEAD + 1), "it is no bundle: 'manifest.json' at its head is no file of at most 4 MiB."),
+        (b" " * (manifest.MOST_HEAD + 1), "it is no bundle: 'manifest.json' at its head is no file of at most 4 MiB."),
     ],
 )
 def test_a_manifest_that_is_none(content: t.Any, sentence: str) -> None:
