@@ -65,6 +65,8 @@ ARGUMENT_SPEC: dict[str, t.Any] = {
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\Z")
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})\Z")
 _VERIFY_SECONDS = 120
+# What there is of an archive whose download broke off, before its digest.
+_PARTIAL = ".part-"
 
 
 def run(params: dict[str, t.Any], check_mode: bool) -> dict[str, t.Any]:
@@ -295,7 +297,8 @@ def _install(releases: Releases, params: dict[str, t.Any], owner: tuple[int, int
     """Fetch, check, unpack, verify and put into place; returns what the verification printed."""
     scratch = releases.scratch()
     try:
-        archive = fetched(params, scratch)
+        partial = _partial(releases, params["sha256"])
+        archive = fetched(params, scratch, partial)
         label = _label(params)
         check_digest(archive, params["sha256"], label)
         need_space(releases.dest, int(_unpack.unpacked_size(archive) * 1.05), "Unpacking %s" % label)
@@ -322,6 +325,7 @@ def _install(releases: Releases, params: dict[str, t.Any], owner: tuple[int, int
             if os.path.lexists(replaced):
                 os.rename(replaced, path)
             raise
+        remove(partial)
         releases.mark(path, {"sha256": params["sha256"], "root": params["root"], "release": params["release"]})
         os.chown(os.path.join(path, MARKER), *owner)
     finally:
@@ -333,14 +337,40 @@ def _label(params: dict[str, t.Any]) -> str:
     return re.sub(r"(?<=://)[^/@]*@", "", params["src"])
 
 
-def fetched(params: dict[str, t.Any], scratch: str) -> str:
-    """The path of the archive on this host, downloaded into `scratch` where it has to be."""
+def _partial(releases: Releases, sha256: str) -> str:
+    """Where what was downloaded of an archive stays when the download breaks off; what is left of others is removed."""
+    own = _PARTIAL + sha256
+    for name in os.listdir(releases.folder):
+        if name.startswith(_PARTIAL) and name != own:
+            remove(os.path.join(releases.folder, name))
+    return os.path.join(releases.folder, own)
+
+
+def fetched(params: dict[str, t.Any], scratch: str, partial: str = "") -> str:
+    """The path of the archive on this host, downloaded into `scratch` where it has to be.
+
+    :param partial: a file that keeps what was downloaded when that breaks off, and that a next call goes on with. Without it that is lost.
+    """
     if not is_url(params["src"]):
         path = str(params["src"])
         if not os.path.isfile(path):
             raise Problem("%s is not a file on this host. Check src, or leave remote_src out if the archive is on the controller." % path)
         return path
     path = os.path.join(scratch, "archive")
+    part = partial or path
+    there = os.path.getsize(part) if os.path.exists(part) else 0
+    _download(params, part, there)
+    if there and digest_of(part) != params["sha256"]:
+        # What was there is of another archive, or was damaged.
+        remove(part)
+        _download(params, part, 0)
+    if part != path:
+        os.replace(part, path)
+    return path
+
+
+def _download(params: dict[str, t.Any], path: str, there: int) -> None:
+    """Download an archive, or what is missing of it: ``there`` is how many bytes of it the file has, and the server need not know how to go on."""
     label = _label(params)
     import http.client  # these take a while to load, and a run that changes nothing does without
     import urllib.error
@@ -350,6 +380,7 @@ def fetched(params: dict[str, t.Any], scratch: str) -> str:
     def opened(place: str, home: bool) -> t.Any:
         return urls.open_url(
             place,
+            headers={"Range": "bytes=%d-" % there} if there else None,
             timeout=params["timeout"],
             validate_certs=params["validate_certs"],
             ca_path=params["ca_path"],
@@ -362,16 +393,25 @@ def fetched(params: dict[str, t.Any], scratch: str) -> str:
             decompress=False,
         )
 
-    def begun(response: t.Any) -> None:
-        need_space(scratch, int(response.headers.get("Content-Length") or 0), "Downloading %s" % label)
-
+    sizes: list[int] = []
     try:
-        with open(path, "wb") as file:
-            response = download(lambda: followed(opened, params["src"]), file, params["timeout"], free_bytes(scratch), begun)
-            size = int(response.headers.get("Content-Length") or 0)
-            if size and file.tell() != size:
-                raise Problem("%s broke off after %d of %d bytes. Try again." % (label, file.tell(), size))
+        with open(path, "ab") as file:
+
+            def begun(response: t.Any) -> None:
+                if not _goes_on(response, there):
+                    os.truncate(path, 0)
+                sizes.append(int(response.headers.get("Content-Length") or 0))
+                need_space(path, sizes[0], "Downloading %s" % label)
+
+            response = download(lambda: followed(opened, params["src"]), file, params["timeout"], free_bytes(path), begun)
+        size = sizes[0] + (there if _goes_on(response, there) else 0)
+        if sizes[0] and os.path.getsize(path) != size:
+            raise Problem("%s broke off after %d of %d bytes. Try again." % (label, os.path.getsize(path), size))
+        sizes.clear()
     except urllib.error.HTTPError as error:
+        if error.code == 416 and there:
+            # There is nothing after what is there: it is all, or more than that.
+            return
         hint = "Check the user name and password." if error.code in (401, 403, 407) else "Check the address."
         raise Problem("%s answered %d %s. %s" % (label, error.code, error.reason, hint)) from None
     except socket.timeout:
@@ -385,7 +425,15 @@ def fetched(params: dict[str, t.Any], scratch: str) -> str:
             "%s could not be fetched: %s. Check the address, the proxy and the CA certificates, or give the archive as a file."
             % (label, str(reason).rstrip("."))
         ) from None
-    return path
+    finally:
+        if sizes == [0]:
+            # Of what a server sends without an end, nothing stays on the disk.
+            remove(path)
+
+
+def _goes_on(response: t.Any, there: int) -> bool:
+    """Whether an answer begins after the bytes that are there."""
+    return bool(there) and getattr(response, "status", 0) == 206 and str(response.headers.get("Content-Range")).startswith("bytes %d-" % there)
 
 
 def check_digest(path: str, expected: str, label: str) -> None:

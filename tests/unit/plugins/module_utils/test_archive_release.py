@@ -358,6 +358,39 @@ class TestDownload:
         with pytest.raises(Problem, match="could not be fetched: .*Connection refused"):
             make(src="http://127.0.0.1:1/a", sha256="0" * 64)
 
+    @pytest.mark.parametrize("knows", ["the rest", "the whole", "another", "nothing after it"])
+    def test_a_download_goes_on_where_it_broke_off(self, tmp_path, make, http_server, knows):
+        archive = make_archive(tmp_path / "a.tar.gz")
+        data, asked = Path(archive["src"]).read_bytes(), []
+        cut = len(data) if knows == "nothing after it" else 100
+
+        def answer(request):
+            asked.append(request.headers.get("range"))
+            if len(asked) == 1:
+                first = b"x" * cut if knows == "another" else data[:cut]
+                return 200, first, {"Content-Length": str(len(data) + 1)}
+            if asked[-1] is None or knows == "the whole":
+                return data
+            return 416 if knows == "nothing after it" else (206, data[cut:], {"Content-Range": "bytes %d-%d/%d" % (cut, len(data) - 1, len(data))})
+
+        http_server.route("GET", "/a", answer)
+        options = {"src": http_server.url + "/a", "sha256": archive["sha256"]}
+        with pytest.raises(Problem, match="broke off after %d of %d bytes" % (cut, len(data) + 1)):
+            make(**options, timeout=1)
+        assert make(check=True, **options)["changed"]
+        assert make(**options)["changed"]
+        assert asked == [None, "bytes=%d-" % cut, *([None] if knows == "another" else [])], "no byte is asked for twice that is there and right"
+        assert [path.name for path in (make.dest / "releases").iterdir()] == ["1.0"]
+
+    def test_what_broke_off_goes_with_another_archive(self, tmp_path, make, http_server):
+        http_server.route("GET", "/a", (200, b"abc", {"Content-Length": "300"}))
+        for digest in ("0" * 64, "1" * 64):
+            with pytest.raises(Problem, match="broke off"):
+                make(src=http_server.url + "/a", sha256=digest, timeout=1)
+            assert [path.name for path in (make.dest / "releases").iterdir()] == [".part-" + digest]
+        make(**make_archive(tmp_path / "a.tar.gz"))
+        assert [path.name for path in (make.dest / "releases").iterdir()] == ["1.0"]
+
     def test_broken_off(self, make, http_server):
         http_server.route("GET", "/a", (200, b"abc", {"Content-Length": "300"}))
         with pytest.raises(Problem, match="broke off after 3 of 300 bytes"):
