@@ -12,9 +12,11 @@ import typing as t
 from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import fetch
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import digest_of
+from ansible_collections.sparkflows.mlops.plugins.plugin_utils import transfer
 
 MODULE = "sparkflows.mlops.archive_release"
 
@@ -37,9 +39,12 @@ class ActionModule(ActionBase):
 
         result.update(self._execute_module(module_name=MODULE, module_args=args, task_vars=task_vars))
         if result.pop("needed", False) and source is not None and not result.get("failed") and not self._task.check_mode:
-            result.update(self._execute_module(module_name=MODULE, module_args=self._transferred(source, args), task_vars=task_vars))
+            try:
+                result.update(self._with_archive(source, args, task_vars))
+            except Problem as problem:
+                return dict(result, failed=True, msg=str(problem))
             if "invocation" in result:
-                result["invocation"]["module_args"].update(src=args["src"], remote_src=False)
+                result["invocation"]["module_args"].update(src=args["src"], remote_src=False, parts=None)
         return result
 
     def _controller_path(self, args: t.Mapping[str, t.Any]) -> str | None:
@@ -49,7 +54,7 @@ class ActionModule(ActionBase):
             not isinstance(source, str)
             or args.get("home")
             or args.get("state") == "absent"
-            or archive_release.is_url(source)
+            or fetch.is_url(source)
             or boolean(args.get("remote_src") or False, strict=False)
         ):
             return None
@@ -78,6 +83,16 @@ class ActionModule(ActionBase):
                 % (args["src"], found, expected)
             )
         args["sha256"] = found
+
+    def _with_archive(self, source: str, args: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        """What the module says once the archive is on the host."""
+        if os.path.isdir(source) or os.path.getsize(source) <= transfer.PART:
+            return t.cast("dict[str, t.Any]", self._execute_module(module_name=MODULE, module_args=self._transferred(source, args), task_vars=task_vars))
+        parts = transfer.send(self, source, args["sha256"], str((task_vars or {}).get("inventory_hostname")))
+        there = dict(args, src=parts.folder, remote_src=True, parts=parts.count)
+        result: dict[str, t.Any] = self._execute_module(module_name=MODULE, module_args=there, task_vars=task_vars)
+        transfer.remove(self, parts)
+        return result
 
     def _transferred(self, source: str, args: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         """Transfer the archive; returns the arguments with which the module finds it on the host."""

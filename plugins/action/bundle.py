@@ -13,7 +13,7 @@ import typing as t
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
-from ansible_collections.sparkflows.mlops.plugins.module_utils._archive.release import is_url
+from ansible_collections.sparkflows.mlops.plugins.module_utils._archive.fetch import is_url
 from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle import advisories, archive, sbom
 from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle.build import Recipe, Source, build
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem, of_the_system

@@ -48,6 +48,11 @@ options:
       - Whether a path in O(src) is on the host.
     type: bool
     default: false
+  parts:
+    description:
+      - With O(remote_src=true), O(src) is a folder that holds the archive in so many files, C(0000), C(0001) and so on, which are removed as they are read.
+      - That is how a large file of the controller is transferred; tasks need not give it.
+    type: int
   sha256:
     description:
       - The SHA-256 digest of the archive, in hexadecimal.
@@ -153,6 +158,8 @@ attributes:
 requirements:
   - The command C(zstd) on the host, for C(.tar.zst) archives.
 notes:
+  - A large file of the controller is sent in parts, with a word every few seconds about how far that is. A download and such a transfer that broke off are
+    gone on with by the next run.
   - Files of the release are writable by their owner only, whatever the archive says.
   - When a release is replaced by other content of the same name, there is a moment between two renames in which it is missing.
     Give new content a new O(release) where that matters.

@@ -12,7 +12,7 @@ import os
 import typing as t
 
 from ansible import constants
-from ansible_collections.sparkflows.mlops.plugins.module_utils._archive.release import is_url
+from ansible_collections.sparkflows.mlops.plugins.module_utils._archive.fetch import is_url
 from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle import archive, remote
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import make_folder, write_atomic

@@ -16,6 +16,7 @@ import tempfile
 import typing as t
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _unpack
+from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import fetch
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as releases
 from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle import archive, sbom
 from ansible_collections.sparkflows.mlops.plugins.module_utils._bundle.manifest import LOCKS, NAME, WHEELS, Entry, Manifest, Runtime
@@ -165,8 +166,8 @@ def _fetched(kind: str, wanted: Source, folder: str, scratch: str, telling: Tell
     """Bring an archive into the folder of the bundle, once its digest was compared."""
     label = wanted.src.rpartition("/")[2] or kind
     with telling("Fetching %s" % label, scratch):
-        path = releases.fetched({"src": wanted.src, "timeout": 60, "validate_certs": True, "use_proxy": True, **_NO_ACCESS, **wanted.access}, scratch)
-        releases.check_digest(path, wanted.sha256, label)
+        path = fetch.fetched({"src": wanted.src, "timeout": 60, "validate_certs": True, "use_proxy": True, **_NO_ACCESS, **wanted.access}, scratch)
+        fetch.check_digest(path, wanted.sha256, label)
     name = "%s/%s-%s.%s" % (kind, kind, wanted.release, _SUFFIXES[_unpack.kind_of(path) or ""])
     os.mkdir(os.path.join(folder, kind))
     if os.path.dirname(path) == scratch:

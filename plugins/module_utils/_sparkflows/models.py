@@ -21,6 +21,7 @@ import zipfile
 
 from ansible_collections.sparkflows.mlops.plugins.module_utils import _unpack
 from ansible_collections.sparkflows.mlops.plugins.module_utils._answers import sentence
+from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import fetch
 from ansible_collections.sparkflows.mlops.plugins.module_utils._archive import release as archive_release
 from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Problem
 from ansible_collections.sparkflows.mlops.plugins.module_utils._files import (
@@ -168,7 +169,7 @@ class _Present:
             archive = os.path.join(scratch, "download")
             self.client.download(self.model, self.params["file_type"], archive, self.params["max_download_mb"] * MEGA)
             if self.params["sha256"]:
-                archive_release.check_digest(archive, self.params["sha256"], label)
+                fetch.check_digest(archive, self.params["sha256"], label)
             need_space(self.releases.dest, int(_checked_size(archive, label, self.params) * 1.05), "Unpacking it")
             tree = os.path.join(scratch, "tree")
             os.mkdir(tree)

@@ -47,6 +47,12 @@ def play(folder: Path, playbook: str, *arguments: str, groups: t.Iterable[str] =
         ("sparkflows_hosts", [], {"sparkflows_url": "sparkflows"}, "sparkflows_url is 'sparkflows', but a URL"),
         ("scorer_hosts", [], {"scorer_request_timeout": 0}, "scorer_request_timeout is '0'"),
         ("site", ["--tags", "mlflow_server"], {"mlflow_server_port": 80}, "mlflow_server_port is '80'"),
+        ("site", [], {"mlops_bundle": "/etc/hostname"}, "/etc/hostname is no bundle: a .tar.gz or .tar.zst that playbooks/bundle.yml made was expected."),
+        ("site", [], {"mlops_bundle": "/etc"}, "mlops_bundle is /etc, which is a folder. Name the archive that lies beside it"),
+        ("site", [], {"mlops_bundle": "/etc/hostname", "jdk_provider": "package"}, "jdk_provider is package, which installs from elsewhere than the bundle"),
+        ("bundle", ["-e", "bundle_compression=xz"], {}, "bundle_compression is 'xz'; it must be one of gz, zstd."),
+        ("bundle", ["-e", "bundle_advisories=/etc/hostname"], {}, "/etc/hostname is no JSON."),
+        ("bundle", [], {"python_provider": "source"}, "python_provider is source, but a bundle holds archives."),
         ("mlflow_hosts", ["--tags", "jdk"], {"jdk_archive_sha256": "abc"}, "jdk_archive_sha256 is 'abc'"),
         ("uninstall", [], {"jdk_prefix": "jdk"}, "jdk_prefix is 'jdk'"),
     ],
@@ -55,6 +61,12 @@ def test_a_part_checks_the_variables_first(tmp_path: Path, playbook: str, argume
     code, output = play(tmp_path, playbook, *arguments, **wrong)
     assert code != 0 and sentence in output
     assert "unreachable=1" not in output
+
+
+def test_a_bundle_is_foretold_without_any_host(tmp_path: Path) -> None:
+    code, output = play(tmp_path, "bundle", "--check", "-e", f"bundle_dest={tmp_path}/out")
+    assert code == 0 and "changed=1" in output
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("arguments", [["--start-at-task", "Make the JDK"], ["--skip-tags", "always"]])

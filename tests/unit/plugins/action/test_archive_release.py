@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tarfile
 
 import pytest
+from ansible_collections.sparkflows.mlops.plugins.plugin_utils import transfer
 
 
 @pytest.fixture
@@ -64,6 +66,51 @@ def test_a_directory_of_the_controller(tmp_path, release, archive):
     assert (again["changed"], executions) == (False, 1)
     (tmp_path / "tree" / "bin" / "tool").write_text("#!/bin/sh\necho tool 1.1\n")
     assert release(**arguments)[0]["changed"] is True
+
+
+@pytest.fixture
+def large(tmp_path):
+    """An archive of three parts, whose bytes no compression makes less."""
+    content = os.urandom(2 * transfer.PART + 5)
+    with tarfile.open(tmp_path / "large.tar", "w") as file:
+        member = tarfile.TarInfo("large/file")
+        member.size = len(content)
+        file.addfile(member, io.BytesIO(content))
+    data = (tmp_path / "large.tar").read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    yield {"src": str(tmp_path / "large.tar"), "sha256": digest}, data, tmp_path / "remote" / ("sparkflows-mlops-" + digest[:32])
+    (tmp_path / "large.tar").unlink()
+
+
+def test_a_large_file_is_sent_in_parts(tmp_path, release, large):
+    arguments, data, folder = large
+    done, output, executions = release("--diff", **arguments)
+    assert (done["changed"], executions) == (True, 2)
+    assert done["invocation"]["module_args"]["src"] == arguments["src"] and done["invocation"]["module_args"]["parts"] is None
+    assert output.count("PUT ") >= 3 and "localhost: large.tar: 67 of 67 MB is there" in output
+    assert (tmp_path / "opt" / "current" / "file").stat().st_size == 2 * transfer.PART + 5
+    assert not any((tmp_path / "remote").iterdir()), "what was transferred is removed again"
+
+
+def test_a_transfer_goes_on_where_it_broke_off(tmp_path, release, large):
+    arguments, data, folder = large
+    folder.mkdir(parents=True)
+    (folder / "0000").write_bytes(data[: transfer.PART])
+    (folder / "0001").write_bytes(data[transfer.PART : transfer.PART + 1000])
+    done, output, dummy = release(**arguments)
+    assert done["changed"] and "33 MB of it from an earlier run" in output
+    assert "/0000" not in "".join(line for line in output.splitlines() if "PUT " in line), "what is there is not sent again"
+    assert not folder.exists()
+
+
+def test_a_part_that_was_damaged_is_not_believed(tmp_path, release, large):
+    arguments, data, folder = large
+    folder.mkdir(parents=True)
+    (folder / "0001").write_bytes(b"x" * transfer.PART)
+    result = release(**arguments)[0]
+    assert "has the sha256 " in result["msg"] and not folder.exists()
+    assert not (tmp_path / "opt" / "current").exists()
+    assert release(**arguments)[0]["changed"], "the next run sends it anew"
 
 
 def test_a_wrong_digest_is_found_before_anything_is_sent(tmp_path, release, archive):

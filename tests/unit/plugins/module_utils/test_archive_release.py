@@ -25,7 +25,7 @@ from ansible_collections.sparkflows.mlops.plugins.module_utils._errors import Pr
 from tests.unit.plugins.module_utils.kills import EVERY, FIRST
 
 DEFAULTS = {
-    "release": "1.0", "src": None, "remote_src": False, "sha256": None, "root": None, "home": None, "verify": None, "owner": None, "group": None,
+    "release": "1.0", "src": None, "remote_src": False, "parts": None, "sha256": None, "root": None, "home": None, "verify": None, "owner": None, "group": None,
     "keep": 2, "intact": False, "state": "present", "validate_certs": True,
     "ca_path": None, "use_proxy": True, "timeout": 10, "url_username": None, "url_password": None,
 }  # fmt: skip
