@@ -89,7 +89,7 @@ class ActionModule(ActionBase):
         if os.path.isdir(source) or os.path.getsize(source) <= transfer.PART:
             return t.cast("dict[str, t.Any]", self._execute_module(module_name=MODULE, module_args=self._transferred(source, args), task_vars=task_vars))
         parts = transfer.send(self, source, args["sha256"], str((task_vars or {}).get("inventory_hostname")))
-        there = dict(args, src=parts.folder, remote_src=True, parts=parts.count)
+        there = dict(args, src=parts.folder, remote_src=True, parts=parts.number)
         result: dict[str, t.Any] = self._execute_module(module_name=MODULE, module_args=there, task_vars=task_vars)
         transfer.remove(self, parts)
         return result

@@ -27,10 +27,10 @@ WORD = 8.0
 
 
 class Parts(t.NamedTuple):
-    """A folder on the host with ``count`` files, named by their numbers of four digits from 0000 on, which make up the file that was sent."""
+    """A folder on the host with ``number`` files, named by their numbers of four digits from 0000 on, which make up the file that was sent."""
 
     folder: str
-    count: int
+    number: int
 
 
 def send(action: t.Any, path: str, digest: str, host: str) -> Parts:
