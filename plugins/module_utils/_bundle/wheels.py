@@ -32,7 +32,7 @@ class Maker:
     :param runner: runs pip, with a limit of time.
     :param python: an interpreter of the version that the locks are made for, which runs on this machine.
     :param sources: where distributions come from.
-    :param scratch: a folder for what is removed afterwards.
+    :param scratch: a folder for what is removed afterwards, with the one that is filled in it.
     :param telling: tells of a long step: given what is done and the folder that it fills, it is held while the step goes on.
     """
 
@@ -45,7 +45,7 @@ class Maker:
         if self._sources.offline and not self._runner.run(own, self._sources.for_pip(), "Looking for pip")[0]:
             return
         place = os.path.join(self._scratch, "tool")
-        with self._telling("Preparing what builds wheels", place):
+        with self._telling("Preparing what builds wheels", self._scratch):
             status, output = self._runner.run([self._python, "-m", "venv", place], self._sources.base_environment(), "Making the environment for builds")
             if status:
                 raise Problem("The environment that builds wheels could not be made: %s" % output.strip()[-300:])
@@ -58,7 +58,7 @@ class Maker:
         """Put the wheels that the locks name into a folder, and return the locks, which admit what was built here."""
         for name, text in locks.items():
             options = ["--ignore-requires-python"] if name == UV else []
-            with self._telling("Downloading what the lock %s names" % name, dest):
+            with self._telling("Downloading what the lock %s names" % name, self._scratch):
                 self._pip([self._python, "download", "--require-hashes", "--no-deps", "--dest", dest, *options, "-r", self._written(name, text)])
         built = {}
         for name in sorted(os.listdir(dest)):
@@ -71,7 +71,7 @@ class Maker:
         """The wheel of a source distribution, which takes its place."""
         name = os.path.basename(source)
         place = os.path.join(self._scratch, "built-" + name)
-        with self._telling("Building a wheel of %s" % name, place):
+        with self._telling("Building a wheel of %s" % name, self._scratch):
             command = [self._python, "wheel", "--no-deps", "--no-index", "--no-build-isolation", "--wheel-dir", place, source]
             self._pip(command, _BUILD_ENVIRONMENT)
         (wheel,) = os.listdir(place)
