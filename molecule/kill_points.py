@@ -15,7 +15,7 @@ from typing import Any
 KINDS = ("controller", "connection", "module", "host")
 #: A task of Ansible rarely takes longer, and what does is still at it then.
 LONGEST_DELAY = 1.5
-#: How many points a change of the collection is tried with.
+#: How many points are tried unless more are asked for.
 SHORT = 12
 
 State = Mapping[str, Any]
@@ -30,7 +30,7 @@ class Operation:
     playbook: str = "site"
     #: Whether services have to be there before it; None where it is no matter.
     needs: bool | None = True
-    #: Whether it is over soon enough for every change of the collection.
+    #: Whether it is over soon enough for the short list.
     quick: bool = True
 
 

@@ -23,8 +23,8 @@ TEMPORARY = re.compile(r"\.tmp-|\.ansible_tmp|\.source\.|AnsiballZ_|ansible-tmp-
 EXPECTED = re.compile(
     r"/opt/sparkflows/(jdk|python|stack|tracking-guard|mlops-agent)(/releases(/[A-Za-z0-9][\w.+-]*)?|/current|/\.lock|/tools(/.*)?)?$"
     r"|/opt/sparkflows/firewall(/[\w.]+)?$|/etc/sparkflows-mlops/firewall\.nft$|/etc/systemd/system/([\w-]+\.wants/)?(sparkflows-mlops|mlops|mlflow)-[^/]*(/[^/]*)?$"
-    r"|/etc/systemd/system/[\w-]+\.wants$|/var/lib/mlflow-server/(mlflow\.db-(wal|shm|journal)|artifacts/.*)$|/var/lib/mlops-agent/.*$|/tmp/systemd-private-[^/]*$"
-    r"|/var/tmp/systemd-private-[^/]*$"
+    r"|/etc/systemd/system/[\w-]+\.wants$|/var/lib/mlflow-server/(mlflow\.db-(wal|shm|journal)|artifacts/.*)$|/var/lib/mlops-agent/.*$|/tmp/systemd-private-[^/]*(/tmp)?$"
+    r"|/var/tmp/systemd-private-[^/]*(/tmp)?$"
 )
 
 #: Where Ansible brings files to, and leaves them where it is killed. They are searched for secrets all the same.

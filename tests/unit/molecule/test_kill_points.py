@@ -80,6 +80,7 @@ def test_what_does_not_belong_there_is_told(path: str) -> None:
 
 def test_what_operations_bring_is_not() -> None:
     came = {"/opt/sparkflows/jdk/releases/another-name", "/etc/sparkflows-mlops/firewall.nft", "/opt/sparkflows/stack/releases/0123456789ab"}
+    came.add("/tmp/systemd-private-1-mlops-model@doubled.service-abc/tmp")  # noqa: S108 - a name only
     came.add("/home/admin/.ansible/tmp/ansible-tmp-1-2-3")
     assert left_behind(Traces(frozenset({*CALM, *came}), [], [], [], []), CALM) == []
 
