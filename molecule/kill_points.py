@@ -39,7 +39,7 @@ OPERATIONS = {
     for operation in (
         Operation("setting", 20),
         Operation("token", 20),
-        Operation("password", 20),
+        Operation("password", 35),
         Operation("firewall", 2),
         Operation("jdk", 20),
         Operation("remove", 20),

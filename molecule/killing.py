@@ -122,7 +122,7 @@ class Subject:
 
     def _kill_module(self, run: subprocess.Popen[bytes]) -> bool:
         """The next module that runs: Python with nothing but its name, as its program comes by a pipe, or a module that was brought as a file."""
-        find = "pgrep -f '^/usr/bin/python3$|AnsiballZ_'"
+        find = "pgrep -f '^/usr/bin/python3$|[A]nsiballZ_'"
         return self._on_host(f"for n in $(seq 300); do p=$({find}) && break; sleep 0.02; done; test -n \"$p\" && kill -KILL $p")
 
     def _kill_host(self, run: subprocess.Popen[bytes]) -> bool:
