@@ -62,7 +62,7 @@ def models(operator, host: Host) -> Iterator[None]:
         status, answer = agent(host, f"/api/v1/deployments/{name}", "PUT", {"model_uri": source, "port": port, "memory_mb": 512})
         assert status == 201, answer
     for name in MODELS:
-        eventually(lambda name=name: agent(host, f"/api/v1/deployments/{name}")[1]["state"] == "ready", f"{name} is ready")
+        eventually(lambda name=name: agent(host, f"/api/v1/deployments/{name}")[1]["state"] == "ready", f"{name} is ready", patience=300)
     yield
     for name in MODELS:
         agent(host, f"/api/v1/deployments/{name}", "DELETE")
