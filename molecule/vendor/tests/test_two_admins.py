@@ -86,7 +86,6 @@ def test_the_second_is_refused_or_waits(operator: Operator, host: Host, disk: Di
             assert re.search(WORDS, " ".join(output.read_text().split()))
     assert host.file(SECRETS).mode == 0o600
     assert not host.file(LOCK).exists
-    assert operator.play("site").unchanged
 
 
 def test_who_was_killed_keeps_nobody_waiting(operator: Operator, host: Host, tmp_path: Path) -> None:
@@ -98,20 +97,10 @@ def test_who_was_killed_keeps_nobody_waiting(operator: Operator, host: Host, tmp
     operator.play("hold.yml")
     assert not host.file(LOCK).exists
     # Another controller knows nothing of it: the lease ends.
-    with other_admin(host, tmp_path / "elsewhere", "-e", "mlops_lock_lease=10") as (other, dummy):
+    with other_admin(host, tmp_path / "elsewhere") as (other, dummy):
         killed(other)
     host.check_output(f'touch /run/enough; sed --in-place \'s/"machine": "[^"]*"/"machine": "elsewhere"/\' {LOCK}')
     assert re.search(WORDS, operator.play("hold.yml", fails=True).text)
+    host.check_output(f'sed --in-place \'s/"lease": [0-9]*/"lease": 15/\' {LOCK}')
     operator.play("hold.yml", mlops_lock_wait=60)
     assert not host.file(LOCK).exists
-
-
-def test_a_host_that_failed_is_given_back(operator: Operator, host: Host) -> None:
-    host.check_output(f"chmod 0640 {SECRETS}; systemctl mask --runtime --now mlops-agent.service")
-    try:
-        operator.play("site", fails=True)
-        assert not host.file(LOCK).exists
-    finally:
-        host.check_output("systemctl unmask --runtime mlops-agent.service")
-    operator.play("site")
-    assert operator.play("site").unchanged
