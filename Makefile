@@ -82,6 +82,10 @@ bench: setup ## Measure the collection on a host in Docker; fails when a figure 
 	@$(TESTBED) artifacts
 	@$(PYTHON) -m tests.benchmarks
 
+.PHONY: docs
+docs: setup ## Build the documentation as a site: build/site/html/index.html
+	@$(TESTBED) site
+
 .PHONY: lock
 lock: setup ## Resolve all requirement files anew into their locks
 	@$(TESTBED) lock

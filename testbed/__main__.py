@@ -10,7 +10,7 @@ import argparse
 import shutil
 import sys
 
-from testbed import artifacts, engine, hosts, images, locks, python37, runtimes, summary
+from testbed import artifacts, engine, hosts, images, locks, python37, runtimes, site, summary
 from testbed.common import TestbedError, cache, say
 
 
@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("runtimes", help="make the images of test hosts that have JDK, Python and stack already; needs the archives")
     commands.add_parser("python37", help="print the path of a CPython 3.7, out of the archive, that runs on this machine")
     commands.add_parser("lock", help="compile all requirement locks anew")
+    commands.add_parser("site", help="build the documentation as a site")
     part = commands.add_parser("hosts", help="start, keep or remove the hosts of a testbed")
     part.add_argument("action", choices=("up", "keep", "down"))
     part.add_argument("--name", required=True, help="name of the testbed")
@@ -56,6 +57,8 @@ def act(chosen: argparse.Namespace) -> None:
             print(artifacts.interpreter())
         case "lock", _:
             locks.compile_all(python37.find()[0] / "bin" / "python3.7")
+        case "site", _:
+            site.build()
         case "hosts", "up":
             wanted = hosts.parse(chosen.host)
             if not wanted:

@@ -32,11 +32,14 @@ class Look:
 
     def show(self, text: str, address: str = "", size: tuple[int, int] = DESKTOP) -> None:
         self._file.write_text(text)
+        self.visit(self._file.as_uri() + address, size)
+
+    def visit(self, address: str, size: tuple[int, int] = DESKTOP) -> None:
         self.resize(size)
         # Else an address that differs in its last part only would be no new visit.
         self.driver.get("about:blank")
         self.complaints()
-        self.driver.get(self._file.as_uri() + address)
+        self.driver.get(address)
 
     def resize(self, size: tuple[int, int]) -> None:
         width, height = size
@@ -52,7 +55,11 @@ class Look:
         """What stands on the console, and which addresses but the page's own were asked for, since this was last called."""
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         asked = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-        return [entry["message"] for entry in self.driver.get_log("browser")] + [url for url in asked if url.split("#")[0] != self._file.as_uri()]
+        return [entry["message"] for entry in self.driver.get_log("browser")] + [url for url in asked if not self.is_own(url.split("#")[0])]
+
+    def is_own(self, address: str) -> bool:
+        """Whether a page may ask for an address: a report is one file, and asks for nothing else."""
+        return address == self._file.as_uri()
 
     def shown(self) -> list[int]:
         """The rows that can be seen, by their numbers."""
