@@ -112,11 +112,11 @@ def check_base_url(url: str, option: str) -> str:
         parts = urllib.parse.urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError as error:
-        raise Problem(sentence("%s is no valid URL: %s" % (option, error))) from None
+        raise Problem(sentence("%s is not a valid URL: %s" % (option, error))) from None
     if "@" in parts.netloc:
         raise Problem("%s carries login data, which would be shown in logs. Take them out and use the options for credentials." % option)
     if not usable:
-        raise Problem("%s is '%s', which is no http:// or https:// address. Give one such as http://127.0.0.1:5000." % (option, url))
+        raise Problem("%s is '%s', which is not an http:// or https:// address. Give one such as http://127.0.0.1:5000." % (option, url))
     if parts.query or parts.fragment:
         raise Problem("%s is '%s': it must not have a part behind ? or #." % (option, url))
     return url.rstrip("/")

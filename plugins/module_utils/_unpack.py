@@ -71,7 +71,7 @@ def looks_like(path: str) -> str:
         return "an empty file"
     if b"<html" in head.lower() or head.lower().lstrip().startswith(b"<!doctype"):
         return "a web page, perhaps an error or a login page"
-    return "a %s archive" % kind_of(path) if kind_of(path) else "no archive of a known kind"
+    return "a %s archive" % kind_of(path) if kind_of(path) else "not an archive of a known kind"
 
 
 def unpacked_size(path: str) -> int:
@@ -227,7 +227,7 @@ def _write(entry: Entry, folder: str, written: dict[str, str], name: str) -> Non
     elif entry.kind == "hardlink":
         source = _inside(entry.target)
         if source is None or written.get(source) != "file":
-            raise Problem("%s holds the link %r to %r, which is no file of this archive. Use a sound archive." % (name, entry.name, entry.target))
+            raise Problem("%s holds the link %r to %r, which is not a file of this archive. Use a sound archive." % (name, entry.name, entry.target))
         os.link(os.path.join(folder, source), path)
     else:
         _write_file(entry, path)

@@ -65,7 +65,7 @@ options:
     type: str
   build_args:
     description:
-      - Arguments of the build. They can be read in the image, so they are no place for secrets.
+      - Arguments of the build. They can be read in the image, so they are not a place for secrets.
     type: dict
   target:
     description:

@@ -48,7 +48,7 @@ options:
   installer:
     description:
       - V(uv) installs with uv, V(pip) with the pip that the interpreter brings.
-      - V(auto) takes uv when O(uv) or O(uv_lock) is given, and pip with a warning when uv can't be had from O(uv_lock).
+      - V(auto) takes uv when O(uv) or O(uv_lock) is given, and pip with a warning when uv is not available from O(uv_lock).
       - Neither becomes part of the environment.
     type: str
     choices: [auto, uv, pip]
@@ -209,7 +209,7 @@ installer:
 compiled:
   description:
     - Whether the byte code is there, is being made in the background, or is not wanted.
-    - In check mode false where it is yet to be made, as for a new environment. Byte code alone is no change.
+    - In check mode false where it is yet to be made, as for a new environment. Byte code alone is not a change.
   returned: O(state=present)
   type: bool
   sample: true

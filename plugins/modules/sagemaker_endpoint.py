@@ -90,7 +90,7 @@ options:
     type: str
   environment:
     description:
-      - Environment variables of the container. Whoever may look at the model in SageMaker sees them, so they are no place for secrets.
+      - Environment variables of the container. Whoever may look at the model in SageMaker sees them, so they are not a place for secrets.
     type: dict
   subnet_ids:
     description:

@@ -15,7 +15,7 @@ description:
   - Asks in one session what M(sparkflows.mlops.sagemaker_role_check), M(sparkflows.mlops.ecr_image), M(sparkflows.mlops.sagemaker_endpoint) and
     M(sparkflows.mlops.sagemaker_score) would do or find. Nothing is changed, and no image is built.
   - The answers are those of the modules themselves in check mode, which is how a plan and a run agree.
-  - An answer that could not be had is a sentence in C(error); the module fails only for options that it can't use.
+  - Where an answer was not available, C(error) says why; the module fails only for options that it can't use.
 author:
   - Sparkflows MLOps collection contributors (!UNKNOWN)
 extends_documentation_fragment:

@@ -418,7 +418,7 @@ release:
   type: str
   sample: 3.2.84
 notes:
-  description: What an admin should know though it is no error, as sentences.
+  description: What an admin should know although it is not an error, as sentences.
   returned: success
   type: list
   elements: str

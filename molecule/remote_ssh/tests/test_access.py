@@ -190,7 +190,7 @@ def test_findings_of_all_hosts_are_told_before_anything_is_changed(operator, spa
         assert "Nothing was changed" in said
         assert "The host has no user ghost, who would use the key." in said
         assert "/home/sparkflows/.ssh is a folder, but ssh_access_key_path is the path of a file" in said
-        assert "The key given with value is no private key" in said
+        assert "The key given with value is not a private key" in said
         for name in ("debian13", "debian12"):
             assert f"{name} has no user ghost-ssh to log in as." in said
     assert [host.check_output(CHANGES) for host in hosts] == before

@@ -244,7 +244,7 @@ def test_what_works_stays(operator, first: SetUp, servers: list[Server]) -> None
 BAD_INPUT = {
     "no password": ({"mlflow_server_proxy_password": ""}, "characters on one line; it is missing. Take one from `openssl rand -base64 24`"),
     "line end": ({"mlflow_server_proxy_password": "one-long-line\n"}, "characters on one line; it is followed by a line break, which `| trim`"),
-    "number": ({"mlflow_server_proxy_password": 123456789012}, "characters on one line; it is no text, so put quotes around it. Take one"),
+    "number": ({"mlflow_server_proxy_password": 123456789012}, "characters on one line; it is not text, so put quotes around it. Take one"),
     "one port": ({"mlflow_server_proxy_port": 5000}, "mlflow_server_port and mlflow_server_proxy_port are both 5000; give each a port of its own."),
     "open server": ({"mlflow_server_listen_address": "0.0.0.0"}, "where the server could be reached without the login"),
     "no such certificate": (

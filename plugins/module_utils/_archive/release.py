@@ -152,7 +152,7 @@ def _check_params(params: dict[str, t.Any]) -> None:
         try:
             re.compile(verify["pattern"] or "")
         except re.error as error:
-            raise Problem("verify.pattern %r is no regular expression: %s." % (verify["pattern"], error)) from None
+            raise Problem("verify.pattern %r is not a regular expression: %s." % (verify["pattern"], error)) from None
     if params["home"]:
         if not os.path.isabs(params["home"]):
             raise Problem("home is %r; expected an absolute path on the host." % params["home"])

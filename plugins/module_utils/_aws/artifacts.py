@@ -86,7 +86,7 @@ class ArchiveSource(PackedSource):
                 archive.next()
             super().__init__(digest_of(path))
         except (OSError, EOFError, tarfile.TarError) as error:
-            raise Problem("artifact is %s, which is no readable gzipped tar (%s). Give a folder to have it packed." % (path, error)) from None
+            raise Problem("artifact is %s, which is not a readable gzipped tar (%s). Give a folder to have it packed." % (path, error)) from None
 
     @contextlib.contextmanager
     def archive(self) -> t.Iterator[t.BinaryIO]:
@@ -282,5 +282,5 @@ def _files(root: str) -> t.Iterator[str]:
 def _plain(name: str) -> str:
     """A single path component out of a listing; one that leads elsewhere is refused."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
-        raise Problem("The list of the model's files has an entry %s, which is no plain name." % ascii(name))
+        raise Problem("The list of the model's files has an entry %s, which is not a plain name." % ascii(name))
     return name

@@ -223,11 +223,11 @@ def _check_build(params: t.Mapping[str, t.Any]) -> None:
         raise Problem("dockerfile is %s, which is not below context. Put it there, so that a change of it is seen." % params["dockerfile"])
     for name in sorted(params["build_args"] or {}):
         if not _ARGUMENT.fullmatch(name):
-            raise Problem("build_args has %s, which is no name of a build argument." % ascii(name))
+            raise Problem("build_args has %s, which is not a valid name for a build argument." % ascii(name))
     if params["platform"] and not _PLATFORM.fullmatch(params["platform"]):
         raise Problem("platform is %s; a single platform such as linux/amd64 is needed." % ascii(params["platform"]))
     if params["target"] and not TAG.fullmatch(params["target"]):
-        raise Problem("target is %s, which is no name of a build stage." % ascii(params["target"]))
+        raise Problem("target is %s, which is not a valid name for a build stage." % ascii(params["target"]))
 
 
 def run(params: t.Mapping[str, t.Any], repository: Repository, docker: Docker, check_mode: bool) -> dict[str, t.Any]:

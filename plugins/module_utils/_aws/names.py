@@ -45,7 +45,7 @@ def check_names(params: t.Mapping[str, t.Any]) -> None:
     if bool(image or context) != bool(tag):
         raise Problem("tag goes with image or context: the image to push and the tag to push it under. Give both, or neither for the repository alone.")
     if image and not _REFERENCE.fullmatch(image):
-        raise Problem("image is %s, which is no name of an image. Give one such as scoring:1.0." % ascii(image))
+        raise Problem("image is %s, which is not a valid image name. Give one such as scoring:1.0." % ascii(image))
 
 
 def split_s3_uri(uri: str, what: str) -> tuple[str, str]:

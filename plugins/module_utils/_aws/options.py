@@ -96,7 +96,7 @@ def check_params(params: t.Mapping[str, t.Any]) -> None:
     if params["state"] == "absent":
         return
     if not _IMAGE.fullmatch(params["image"]):
-        raise Problem("image is %s, which is no name of an image. Give one such as image_uri of ecr_image returns." % ascii(params["image"]))
+        raise Problem("image is %s, which is not a valid image name. Give one such as image_uri of ecr_image returns." % ascii(params["image"]))
     if not _ROLE.fullmatch(params["execution_role_arn"]):
         raise Problem("execution_role_arn is %s; give the ARN of an IAM role, arn:aws:iam::ACCOUNT:role/NAME." % ascii(params["execution_role_arn"]))
     if not _NAME.fullmatch(params["variant_name"]):

@@ -80,7 +80,7 @@ class Aws:
         self._secrets = [secret for secret in (params["aws_secret_access_key"], params["aws_session_token"]) if secret]
         self._clients: dict[str, t.Any] = {}
         if not _REGION.fullmatch(self.region):
-            raise Problem("aws_region is %s, which is no region's name. Give one such as eu-central-1." % ascii(self.region))
+            raise Problem("aws_region is %s, which is not the name of a region. Give one such as eu-central-1." % ascii(self.region))
         if not _ACCOUNT.fullmatch(self.account):
             raise Problem("aws_account_id is %s; an account's number has twelve digits. Quote it in YAML, or a leading zero is lost." % ascii(self.account))
         if params["timeout"] < 1:

@@ -43,7 +43,7 @@ def read_ports(given: list[t.Any], problems: list[str]) -> list[tuple[int, int]]
         match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", str(item))
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
         if not 1 <= first <= 65535 or not 1 <= last <= 65535:
-            problems.append(f"firewall_ports: {str(item)!r} is no port; give a number from 1 to 65535 or a range such as 5001-5100.")
+            problems.append(f"firewall_ports: {str(item)!r} is not a port; give a number from 1 to 65535 or a range such as 5001-5100.")
         elif first > last:
             problems.append(f"firewall_ports: the range {item} ends before it begins; give {last}-{first}.")
         else:

@@ -346,7 +346,7 @@ def _fetch(params: Params, store: Store) -> dict[str, t.Any]:
         place.get("%s/%s" % (name, MANIFEST), os.path.join(folder, MANIFEST))
         manifest = _read_manifest(os.path.join(folder, MANIFEST))
         if manifest is None:
-            raise Problem("%s is no manifest of a backup." % place.uri("%s/%s" % (name, MANIFEST)))
+            raise Problem("%s is not a manifest of a backup." % place.uri("%s/%s" % (name, MANIFEST)))
         files.need_space(store.directory, sum(facts["size"] for facts in manifest["files"].values()), "The backup")
         for file in manifest["files"]:
             place.get("%s/%s" % (name, file), os.path.join(folder, file))

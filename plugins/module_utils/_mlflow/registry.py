@@ -268,7 +268,7 @@ def check_params(params: t.Mapping[str, t.Any]) -> None:
     if params["archive_existing"] and params["stage"] not in ACTIVE_STAGES:
         raise Problem("archive_existing goes with stage=Staging or stage=Production only; stage is %s." % (params["stage"] or "not given"))
     if params["run_id"] is not None and not _RUN_ID.fullmatch(params["run_id"]):
-        raise Problem("run_id is %s, which is no run id of MLflow." % ascii(params["run_id"]))
+        raise Problem("run_id is %s, which is not a run id of MLflow." % ascii(params["run_id"]))
     source = params["source"]
     if source is not None:
         check_model_uri(source, "source")

@@ -54,7 +54,7 @@ def check_params(params: t.Mapping[str, t.Any]) -> None:
         for number, row in enumerate(params["data"], 1):
             if not isinstance(row, list) or len(row) != width:
                 seen = "%d values" % len(row) if isinstance(row, list) else ascii(row)
-                raise Problem("Row %d of data is no list of %d values, one for each of columns: it is %s." % (number, width, seen))
+                raise Problem("Row %d of data is not a list of %d values, one for each of columns: it is %s." % (number, width, seen))
     for number, row in enumerate(params["records"] or [], 1):
         if not isinstance(row, dict):
             raise Problem("Row %d of records is not a mapping of column to value: it is %s." % (number, ascii(row)))
@@ -180,7 +180,7 @@ def _major(client: Client) -> str:
     major = said.partition(".")[0]
     if not major.isdigit() or int(major) < 1:
         raise Problem(
-            "The server at %s does not tell its MLflow version at /version, so it is no model served by MLflow, or an old one."
+            "The server at %s does not tell its MLflow version at /version, so it is not a model served by MLflow, or it is an old one."
             " Check url, or say with mlflow_version which form it takes." % client.url
         )
     return "1" if int(major) == 1 else "2"

@@ -308,7 +308,7 @@ class _Stack:
         except Problem as problem:
             if self.params["installer"] == "uv" or self.params["uv"]:
                 raise
-            self.warn("pip installs, which takes longer, because uv could not be had. %s" % problem)
+            self.warn("pip installs, which takes longer, because uv was not available. %s" % problem)
             return None
         return path
 

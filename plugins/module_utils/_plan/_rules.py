@@ -229,7 +229,7 @@ def secret(least: int = 0, most: int = 0, character: str = "", characters: str =
 
     def fault(value: t.Any) -> str:
         if not isinstance(value, str):
-            return "no text, so put quotes around it" if isinstance(value, (int, float)) else "no text"
+            return "not text, so put quotes around it" if isinstance(value, (int, float)) else "not text"
         if not value:
             return "missing" if least else ""
         if _BREAKS.search(value):
@@ -257,7 +257,7 @@ def environment() -> Rule:
         found = []
         for variable, content in value.items():
             if not isinstance(variable, str) or not _VARIABLE.match(variable):
-                found.append("%s has '%s', which is no name of a variable; letters, digits and '_' make one, with no digit first." % (name, shown(variable)))
+                found.append("%s has '%s', which is not a valid name for a variable: use letters, digits and '_', no digit first." % (name, shown(variable)))
             elif isinstance(content, (t.Mapping, list, tuple)) or _BREAKS.search(str(content)):
                 found.append("%s: %s must be a text of one line." % (name, variable))
         return found

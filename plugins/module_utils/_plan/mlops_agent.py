@@ -155,7 +155,7 @@ def _vendor_problems(settings: Settings) -> list[str]:
             % rules.shown(program)
         )
     if settings["mlops_agent_deployments"]:
-        found.append("mlops_agent_deployments needs mlops_agent_provider builtin; how a vendor's server deploys models is its own affair.")
+        found.append("mlops_agent_deployments needs mlops_agent_provider builtin; how a vendor's server deploys models is not managed here.")
     return found
 
 
@@ -228,7 +228,7 @@ def _probe_problems(where: str, probe: t.Any) -> list[str]:
     if unlisted:
         return ["%s: %s of the probe must be a list." % (where, " and ".join(unlisted))]
     if "data" in probe and any(not isinstance(row, (list, tuple)) or len(row) != len(probe["columns"]) for row in probe["data"]):
-        return ["%s has a probe in which a row of data is no list with one value for each of columns." % where]
+        return ["%s has a probe in which a row of data is not a list with one value for each of columns." % where]
     return ["%s has a probe with NaN or an infinite number, which JSON does not know." % where] if _has_no_number(probe) else []
 
 

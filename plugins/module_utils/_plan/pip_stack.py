@@ -36,7 +36,7 @@ def _index(name: str, value: t.Any) -> list[str]:
     if _SPLITS.search(value):
         return [_SPLIT % name]
     good = value == "" or rules.is_url(value, ("http", "https")) or value.startswith("file:///")
-    return [] if good else ["%s is no URL; one such as https://HOST/simple/ was expected." % name]
+    return [] if good else ["%s is not a URL; one such as https://HOST/simple/ was expected." % name]
 
 
 def _find_link(name: str, value: str) -> list[str]:
@@ -121,7 +121,7 @@ def _lock_problems(paths: list[str], python: str) -> list[str]:
         try:
             contents.append(_read(path))
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+            reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
             return [
                 "The controller can't read the lock %s (%s). pip_stack_lock and pip_stack_uv_lock name files on the controller; pip_stack_extras knows "
                 "%s and such files." % (rules.shown(path), reason, ", ".join(OWN_EXTRAS))

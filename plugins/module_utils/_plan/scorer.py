@@ -35,7 +35,7 @@ def _pattern(name: str, value: str) -> list[str]:
     try:
         re.compile(value.replace("{release}", "1"))
     except re.error as error:
-        return ["%s is '%s', which is no regular expression: %s." % (name, rules.shown(value), error)]
+        return ["%s is '%s', which is not a regular expression: %s." % (name, rules.shown(value), error)]
     return []
 
 

@@ -40,7 +40,7 @@ def _mask(name: str, value: t.Any) -> list[str]:
     try:
         re.compile(value)
     except re.error as error:
-        return ["%s is no regular expression (%s). Write a character that means itself with a backslash, as in \\*+." % (name, error)]
+        return ["%s is not a regular expression (%s). Write a character that means itself with a backslash, as in \\*+." % (name, error)]
     return []
 
 
@@ -53,7 +53,7 @@ def _named_values(secret: bool) -> Rule:
         found = []
         for key, content in value.items():
             if not isinstance(key, str) or not key.strip() or any(sign in key for sign in "\r\n\t\0"):
-                found.append("%s has '%s', which is no name of a setting." % (name, rules.shown(key)))
+                found.append("%s has '%s', which is not a valid name for a setting." % (name, rules.shown(key)))
             elif content is None or isinstance(content, (t.Mapping, list, tuple)):
                 found.append("%s: %s must be a text, a number, true or false." % (name, key))
             elif secret and not isinstance(content, str):

@@ -61,7 +61,7 @@ def parse_reference(text: str) -> Reference:
     """The parts of an image's name. The tag is ``latest`` when there is neither a tag nor a digest. :class:`Problem` for no name."""
     found = _REFERENCE.match(text)
     if not found:
-        raise Problem("The image %s is no image's name. Give one such as registry.example.com/team/scorer:3.2.84." % ascii(text))
+        raise Problem("The image %s is not a valid image name. Give one such as registry.example.com/team/scorer:3.2.84." % ascii(text))
     tag, digest = found.group("tag") or "", found.group("digest") or ""
     return Reference(found.group("host") or "", found.group("name"), tag or ("" if digest else "latest"), digest)
 
@@ -82,7 +82,7 @@ def read_archive(path: str) -> Archive:
     except FileNotFoundError:
         raise Problem("The image archive %s does not exist on the host. Put it there, or correct image_archive." % path) from None
     except (OSError, tarfile.TarError, KeyError, ValueError, EOFError) as error:
-        raise Problem("%s is no archive made by 'docker save': %s" % (path, sentence(str(error)))) from None
+        raise Problem("%s is not an archive made by 'docker save': %s" % (path, sentence(str(error)))) from None
     found = re.search(r"([0-9a-f]{64})(?:\.json)?\Z", str(listed[0].get("Config", ""))) if len(listed) == 1 else None
     if not found:
         raise Problem("The image archive %s holds %d images. Save exactly one into it." % (path, len(listed)))
@@ -273,4 +273,4 @@ def _refused(asked: str, error: DockerError) -> str:
         hint = " Give the registry's CA with registry_ca."
     elif re.search(r"manifest unknown|not found", words):
         hint = " Check the image's name and tag."
-    return "The image cannot be had: the engine %s and was told: %s%s" % (asked, words, hint)
+    return "The image is not available: the engine %s and was told: %s%s" % (asked, words, hint)

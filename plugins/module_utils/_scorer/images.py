@@ -31,7 +31,7 @@ def release_fits(image: str, release: str, pattern: str) -> bool:
     try:
         return bool(re.search(pattern.replace("{release}", re.escape(release)), parse_reference(image).tag))
     except re.error as error:
-        raise Problem("release_pattern is no regular expression: %s" % sentence(str(error))) from None
+        raise Problem("release_pattern is not a regular expression: %s" % sentence(str(error))) from None
 
 
 def fitting_release(params: t.Mapping[str, t.Any]) -> t.Optional[str]:

@@ -118,7 +118,7 @@ def fetch(params: t.Mapping[str, t.Any], scorer: str, model: t.Mapping[str, t.An
 
 def _named(scorer: str, error: Exception) -> str:
     """The words of sparkflows_model with the names that the options have here."""
-    return "The model of the scorer %s cannot be had: %s" % (scorer, _OPTION.sub(lambda found: _OPTIONS[found.group()], str(error)))
+    return "The model of the scorer %s is not available: %s" % (scorer, _OPTION.sub(lambda found: _OPTIONS[found.group()], str(error)))
 
 
 def _local(scorer: str, path: str, check_mode: bool) -> Model:
@@ -126,7 +126,7 @@ def _local(scorer: str, path: str, check_mode: bool) -> Model:
     if not os.path.isdir(real) or not os.listdir(real):
         if check_mode and not os.path.lexists(path):
             return Model(path, None, None)  # an earlier task may be about to put it there
-        raise Problem("The model of the scorer %s is no folder with files at %s. Put it there, or correct model.path." % (scorer, path))
+        raise Problem("The model of the scorer %s is not a folder with files at %s. Put it there, or correct model.path." % (scorer, path))
     return Model(path, real, tree_digest(real))
 
 

@@ -103,12 +103,12 @@ def service_problems(service: t.Mapping[str, t.Any], secret: t.Any = None) -> li
     """
     name = service["name"]
     if not _NAME.match(name):
-        return ["%s is no name for a scorer: 1 to 42 of a-z, 0-9 and '-', with a letter or digit first and last." % ascii(name)]
+        return ["%s is not a valid name for a scorer: 1 to 42 of a-z, 0-9 and '-', with a letter or digit first and last." % ascii(name)]
     who = "The scorer %s" % name
     found = []
     for option in ("port", "container_port"):
         if not 1 <= service[option] <= 65535:
-            found.append("%s has the %s %d, which is no port." % (who, option, service[option]))
+            found.append("%s has the %s %d, which is not a valid port." % (who, option, service[option]))
     for option, least in (("memory_mb", 6), ("pids", 1), ("start_timeout", 1)):
         if service[option] < least:
             found.append("%s has the %s %d; it must be at least %d." % (who, option, service[option], least))
@@ -123,11 +123,11 @@ def service_problems(service: t.Mapping[str, t.Any], secret: t.Any = None) -> li
     if re.match(r"(?:0|root)(?::|\Z)", service["user"]):
         found.append("%s would run as root. Name another user, such as 65534:65534." % who)
     if secret is not None and not isinstance(secret, dict):
-        found.append("secret_environment for the scorer %s is no mapping of variables to values." % name)
+        found.append("secret_environment for the scorer %s is not a mapping of variables to values." % name)
         secret = None
     for variable in list(service["environment"]) + list(secret or ()):
         if not _VARIABLE.match(str(variable)):
-            found.append("%s has the variable %s, which is no name for one." % (who, ascii(variable)))
+            found.append("%s has the variable %s, which is not a valid name for one." % (who, ascii(variable)))
     for judge in (lambda: parse_reference(service["image"]), lambda: models.check(name, service["model"])):
         try:
             judge()
@@ -140,7 +140,7 @@ def _probe_problems(name: str, probe: t.Mapping[str, t.Any]) -> list[str]:
     if probe["data"] is not None and probe["body"] is not None:
         return ["The probe of the scorer %s has both data and body. Give one of them." % name]
     return [
-        "Row %d of the probe of the scorer %s is no list with one value for each of columns." % (number, name)
+        "Row %d of the probe of the scorer %s is not a list with one value for each of columns." % (number, name)
         for number, row in enumerate(probe["data"] or (), 1)
         if not isinstance(row, list) or len(row) != len(probe["columns"] or [])
     ]

@@ -49,7 +49,7 @@ class Folder:
         words = sentence(str(error))
         if self._secret:
             words = words.replace(self._secret, "***")
-        return Problem("The model %s cannot be had: %s Check its address, s3_endpoint and the keys." % (self._uri, words))
+        return Problem("The model %s is not available: %s Check its address, s3_endpoint and the keys." % (self._uri, words))
 
     def _objects(self) -> dict[str, tuple[int, str]]:
         found: dict[str, tuple[int, str]] = {}

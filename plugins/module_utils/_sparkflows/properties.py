@@ -55,7 +55,7 @@ def read(path: str) -> File:
     """
     folder = os.path.dirname(path)
     if not os.path.isabs(path):
-        raise Problem("%s is no absolute path. Name the file by its whole path, from / on." % path)
+        raise Problem("%s is not an absolute path. Name the file by its whole path, from / on." % path)
     if not os.path.isdir(folder):
         raise Problem("There is no folder %s. Check that the path names the conf folder of an installed Sparkflows." % folder)
     try:
@@ -63,9 +63,9 @@ def read(path: str) -> File:
         with open(descriptor, encoding="latin-1", newline="") as file:
             state = os.fstat(descriptor)
             if not stat.S_ISREG(state.st_mode):
-                raise Problem("%s is no regular file. Name the properties file itself." % path)
+                raise Problem("%s is not a regular file. Name the properties file itself." % path)
             if state.st_size > MAX_BYTES:
-                raise Problem("%s has %d bytes, which is no properties file of Sparkflows. Name the right file." % (path, state.st_size))
+                raise Problem("%s has %d bytes, so it is not a properties file of Sparkflows. Name the right file." % (path, state.st_size))
             return File(file.read(MAX_BYTES), stat.S_IMODE(state.st_mode))
     except FileNotFoundError:
         return File("", None)

@@ -46,7 +46,7 @@ def write(path: str, text: str, mode: int) -> None:
 def check_marker(marker: str) -> None:
     """Refuse, before anything is changed, a marker that could not be made; raises Problem."""
     if not os.path.isabs(marker):
-        raise Problem("restart_marker is %s, which is no absolute path. Name the marker by its whole path, from / on." % marker)
+        raise Problem("restart_marker is %s, which is not an absolute path. Name the marker by its whole path, from / on." % marker)
     if os.path.isdir(marker):
         raise Problem("restart_marker is %s, which is a folder. Name a file, which need not exist." % marker)
 

@@ -118,5 +118,5 @@ def mask_pattern(text: t.Optional[str]) -> t.Optional[t.Pattern[str]]:
         return None if text is None else re.compile(text, re.DOTALL)
     except re.error as error:
         raise Problem(
-            "secret_mask is no regular expression (%s). Write a character that means itself with a backslash, as in \\*+ for a row of asterisks." % error
+            "secret_mask is not a regular expression (%s). Write a character that means itself with a backslash, as in \\*+ for a row of asterisks." % error
         ) from None

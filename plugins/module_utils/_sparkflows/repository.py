@@ -202,7 +202,7 @@ class Repository(Sparkflows):
             return []
         if not isinstance(answer, list) or not all(isinstance(record, dict) for record in answer):
             raise Problem(
-                "Sparkflows at %s answered GET %s/OutputModels with something that is no list of models. Give model_id or model_uuid." % (self.url, MODELS)
+                "Sparkflows at %s answered GET %s/OutputModels with something that is not a list of models. Give model_id or model_uuid." % (self.url, MODELS)
             )
         return answer
 

@@ -79,10 +79,10 @@ def check_key_names(key_names: t.Mapping[str, t.Any]) -> None:
     known = OPTIONS + (HOST_PORT,)
     strange = sorted(set(key_names) - set(known))
     if strange:
-        raise Problem("key_names has %s, which is no option that a property can be named for. There are: %s." % (", ".join(strange), ", ".join(known)))
+        raise Problem("key_names has %s, which is not an option that a property can be named for. There are: %s." % (", ".join(strange), ", ".join(known)))
     for option, name in key_names.items():
         if not isinstance(name, str) or not name.strip():
-            raise Problem("key_names.%s is no name of a property." % option)
+            raise Problem("key_names.%s is not the name of a property." % option)
     if HOST_PORT in key_names and {HOST, PORT} & set(key_names):
         raise Problem("key_names has %s, which stands for one property with both, beside %s or %s. Keep the one or the others." % (HOST_PORT, HOST, PORT))
 
@@ -99,7 +99,7 @@ def _check_host(option: str, value: str) -> None:
         try:
             ipaddress.IPv6Address(bare.partition("%")[0])
         except ValueError:
-            raise Problem("%s is %s, which is no IPv6 address. Check its colons, and give no port." % (option, shown(value))) from None
+            raise Problem("%s is %s, which is not an IPv6 address. Check its colons, and give no port." % (option, shown(value))) from None
     elif re.search(r"[/@\s\[]", bare) or ":" in bare:
         raise Problem("%s is %s; give a host name or an address alone, without scheme, user, port or path." % (option, shown(value)))
 
@@ -214,11 +214,11 @@ def wanted_values(params: t.Mapping[str, t.Any], names: Names) -> dict[str, Want
     for dictionary in ("settings", "secret_settings"):
         for name, value in params[dictionary].items():
             if name not in names.properties:
-                problems.append("%s.%s is no property that the server lists%s." % (dictionary, name, hint(names, name)))
+                problems.append("%s.%s is not a property that the server lists%s." % (dictionary, name, hint(names, name)))
             else:
                 want(name, as_text(value), dictionary == "secret_settings", "%s.%s" % (dictionary, name), kind_of(value))
     problems.extend(
-        "normalise.%s is no property that the server lists%s." % (name, hint(names, name)) for name in params["normalise"] if name not in names.properties
+        "normalise.%s is not a property that the server lists%s." % (name, hint(names, name)) for name in params["normalise"] if name not in names.properties
     )
     problems.extend(_unmet_needs(params, names))
     if problems:

@@ -59,7 +59,7 @@ def read_export(content: t.Any) -> dict[str, t.Any]:
         try:
             content = parsed(content.lstrip("\ufeff"))
         except ValueError as error:
-            raise Problem("content is no JSON (%s). Give the text of a workflow that was exported from Sparkflows." % error) from None
+            raise Problem("content is not JSON (%s). Give the text of a workflow that was exported from Sparkflows." % error) from None
     if not isinstance(content, dict):
         raise Problem("content is JSON, but no object. Give the text of a single workflow that was exported from Sparkflows.")
     if not isinstance(content.get("uuid"), str) or not content["uuid"].strip():

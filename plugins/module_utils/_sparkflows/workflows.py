@@ -205,7 +205,7 @@ def read_status(client: Sparkflows, execution: int) -> str:
         answer = answer.get("status")
     text = str(answer).strip().upper()
     if isinstance(answer, bool) or answer is None or not _STATE.match(text):
-        raise Problem("Sparkflows at %s answered GET %s with something that is no status: '%s'." % (client.url, path, one_line(str(answer))[:80]))
+        raise Problem("Sparkflows at %s answered GET %s with something that is not a status: '%s'." % (client.url, path, one_line(str(answer))[:80]))
     return STATUSES[int(text)] if text.isdigit() and int(text) < len(STATUSES) else text
 
 

@@ -96,7 +96,7 @@ def _check_source(source: str) -> None:
             ipaddress.ip_network(pattern)
         except ValueError as error:
             # sshd lets nobody in when one network of the list is wrong.
-            raise Problem("from has %r, which is no network: %s." % (source, error)) from None
+            raise Problem("from has %r, which is not a network: %s." % (source, error)) from None
 
 
 def _check_option(option: str) -> str:

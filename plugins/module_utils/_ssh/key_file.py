@@ -134,7 +134,7 @@ class KeyFile:
             if os.path.islink(self.folder):
                 raise Problem("%s is a symbolic link. A key is not placed through a link; name the folder itself in dest." % self.folder) from None
             if os.path.exists(self.folder) and not os.path.isdir(self.folder):
-                raise Problem("%s is no folder, but the key is to be in it. Correct dest." % self.folder) from None
+                raise Problem("%s is not a folder, but the key is to be in it. Correct dest." % self.folder) from None
             raise Problem("The folder %s cannot be opened: %s. Run the task as root or as its owner." % (self.folder, error.strerror)) from None
         try:
             if fit:

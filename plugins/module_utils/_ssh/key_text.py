@@ -242,7 +242,7 @@ def _not_private(content: bytes, what: str, fields: t.Optional[t.Dict[str, t.Any
         names = ", ".join(sorted(map(ascii, fields))) or "none"
         return (
             "not_a_private_key",
-            "%s is no private key but an object of JSON with the fields %s. Name the field that holds the key with secret_field." % (what, names),
+            "%s is not a private key but an object of JSON with the fields %s. Name the field that holds the key with secret_field." % (what, names),
         )
     if text.startswith(b"PuTTY-User-Key-File-"):
         return (
@@ -264,12 +264,12 @@ def _not_private(content: bytes, what: str, fields: t.Optional[t.Dict[str, t.Any
     elif text.startswith(b"$ANSIBLE_VAULT"):
         kind = "encrypted with Ansible Vault, which is not opened here,"
     elif text.startswith(b"{"):
-        return "not_a_private_key", "%s is no private key but what looks like JSON and cannot be read as JSON. Store it anew." % what
+        return "not_a_private_key", "%s is not a private key but what looks like JSON and cannot be read as JSON. Store it anew." % what
     elif _is_base64_of_key(text):
         return "not_a_private_key", "%s is a private key that was encoded with base64 once more. Store it as it is." % what
     if kind:
         return "not_a_private_key", "%s is %s and no private key. Name the one that begins with -----BEGIN … PRIVATE KEY-----." % (what, kind.rstrip(","))
-    return "not_a_private_key", "%s is no private key: it has no line -----BEGIN … PRIVATE KEY-----. Check that the right one is named." % what
+    return "not_a_private_key", "%s is not a private key: it has no line -----BEGIN … PRIVATE KEY-----. Check that the right one is named." % what
 
 
 def _is_base64_of_key(text: bytes) -> bool:

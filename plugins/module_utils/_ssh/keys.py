@@ -341,7 +341,7 @@ def _hold_against_fips(what: str, bits: int, report: Report) -> None:
 def _compare_public_key(line: str, what: str, report: Report) -> None:
     blob = parse_public_key(line)
     if blob is None or wire_type(blob) not in WIRE_TYPES:
-        report.find("public_key_unreadable", "public_key is no public key of SSH. Give one line such as 'ssh-ed25519 AAAA…'.")
+        report.find("public_key_unreadable", "public_key is not a public key of SSH. Give one line such as 'ssh-ed25519 AAAA…'.")
     elif report.blob is not None and report.blob != blob:
         report.find(
             "public_key_mismatch",
@@ -352,7 +352,7 @@ def _compare_public_key(line: str, what: str, report: Report) -> None:
 def _compare_certificate(line: str, what: str, report: Report, now: float) -> None:
     found = parse_certificate(line)
     if found is None:
-        report.find("certificate_unreadable", "certificate is no certificate of OpenSSH. Give the line of a file *-cert.pub.")
+        report.find("certificate_unreadable", "certificate is not a certificate of OpenSSH. Give the line of a file *-cert.pub.")
         return
     if report.blob is not None and report.blob != found.blob:
         report.find(

@@ -83,7 +83,7 @@ def check_params(params: t.Mapping[str, t.Any]) -> t.Optional[KnownKeys]:
         elif line.startswith("SHA256:"):
             known.fingerprints.append(line.rstrip("="))
         else:
-            raise Problem("host_key is no public key of SSH. Give a line such as 'ssh-ed25519 AAAA…', or a fingerprint such as SHA256:….")
+            raise Problem("host_key is not a public key of SSH. Give a line such as 'ssh-ed25519 AAAA…', or a fingerprint such as SHA256:….")
     if params["known_hosts"]:
         if not os.path.isfile(params["known_hosts"]):
             raise Problem("known_hosts is %s, but there is no such file. Correct it, or give the key with host_key." % params["known_hosts"])

@@ -110,7 +110,7 @@ def check_url(url: str, option: str, schemes: t.Sequence[str], example: str) -> 
     except ValueError:
         fits = False
     if not fits or re.search(r"[\s\x00-\x1f]", url):
-        raise Problem("%s is no %s:// address. Give one such as %s." % (option, ":// or ".join(schemes), example))
+        raise Problem("%s is not an %s:// address. Give one such as %s." % (option, ":// or ".join(schemes), example))
     if "@" in parts.netloc:
         raise Problem("%s carries login data, which would be shown in logs. Take them out and use the options for credentials." % option)
     if parts.query or parts.fragment:
@@ -127,7 +127,7 @@ def pick_field(content: bytes, field: t.Optional[str], what: str) -> bytes:
     except ValueError:
         fields = None
     if not isinstance(fields, dict):
-        raise Missing("%s is no JSON object, so it has no field %s. Leave secret_field out if the whole secret is the key." % (what, field))
+        raise Missing("%s is not a JSON object, so it has no field %s. Leave secret_field out if the whole secret is the key." % (what, field))
     return value_of(fields, field, what)
 
 
@@ -137,5 +137,5 @@ def value_of(fields: t.Mapping[str, t.Any], field: str, what: str) -> bytes:
         raise Missing("%s has no field %s; it has %s. Correct secret_field." % (what, field, ", ".join(sorted(map(str, fields))) or "none"))
     value = fields[field]
     if not isinstance(value, str):
-        raise Missing("The field %s of %s%s is no text. Correct secret_field." % (field, what[:1].lower(), what[1:]))
+        raise Missing("The field %s of %s%s is not text. Correct secret_field." % (field, what[:1].lower(), what[1:]))
     return value.encode("utf-8")

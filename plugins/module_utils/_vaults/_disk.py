@@ -53,7 +53,7 @@ class Disk(Vault):
         if stat.S_ISDIR(info.st_mode):
             raise Unfit("not_a_file", "%s is a folder. Name the file with the private key in it." % self.path)
         if not stat.S_ISREG(info.st_mode):
-            raise Unfit("not_a_file", "%s is no regular file. Name the file with the private key." % self.path)
+            raise Unfit("not_a_file", "%s is not a regular file. Name the file with the private key." % self.path)
         if self.params["check_permissions"]:
             self._look_at_permissions(info)
         try:

@@ -27,7 +27,7 @@ class Value(Vault):
         super().validate()
         # Some versions of ansible-core make a dictionary of a text that looks like one.
         if not isinstance(self.params["value"], (str, dict)):
-            raise Problem("value is no text. Give the private key itself, with quotes or as a block of lines (|).")
+            raise Problem("value is not text. Give the private key itself, with quotes or as a block of lines (|).")
 
     def read(self) -> bytes:
         value = self.params["value"]

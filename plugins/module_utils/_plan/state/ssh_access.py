@@ -158,7 +158,7 @@ def _in_the_way(settings: Settings, reading: Reading) -> list[str]:
         if kind == "directory":
             found.append("%s is a folder, but ssh_access_key_path is the path of a file, beside which a new key waits. Name a file in it." % path)
         elif path == _pending(settings) and kind not in (None, "file"):
-            found.append("%s is no regular file, but a new key would wait there until it is proved. Remove it." % path)
+            found.append("%s is not a regular file, but a new key would wait there until it is proved. Remove it." % path)
     return found
 
 

@@ -78,7 +78,7 @@ def test_a_key_that_is_not_wanted_is_not_read(change: dict[str, t.Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"ssh_access_source": "value", "ssh_access_value": "geheim"}, "is no private key"),
+        ({"ssh_access_source": "value", "ssh_access_value": "geheim"}, "is not a private key"),
         ({"ssh_access_path": "/nowhere/at/all"}, "/nowhere/at/all"),
         ({"ssh_access_source": "value", "ssh_access_value": key(), "ssh_access_allowed_types": ["rsa"]}, "of the type ed25519, and allowed_types has rsa"),
         ({"ssh_access_source": "hashicorp_vault", "ssh_access_secret_name": "a", "ssh_access_vault_url": "http://127.0.0.1:1",

@@ -287,13 +287,13 @@ def test_the_login_leaves_no_trace(ecr, images, tmp_path, monkeypatch):
         ({"tag": "context-" + 64 * "a", "image": "x"},
          "tag is 'context-" + 64 * "a" + "'; a tag has at most 128 letters, digits, '_', '.' and '-', does not begin with '.' or '-', and is not one of"
          " the tags context-<digest> that the module makes itself."),
-        ({"tag": "1", "image": "--help"}, "image is '--help', which is no name of an image. Give one such as scoring:1.0."),
+        ({"tag": "1", "image": "--help"}, "image is '--help', which is not a valid image name. Give one such as scoring:1.0."),
         ({"tag": "1", "image": "a", "target": "b"}, "target can only be given with context."),
         ({"tag": "1", "context": "/nowhere"}, "context is /nowhere, which is not a folder where the module runs."),
         ({"kms_key": "k"}, "kms_key goes with encryption=kms only; encryption is not given."),
         ({"kms_key": "alias/images", "encryption": "kms"}, "kms_key is 'alias/images', an alias. ECR tells a key by its ARN, so give its id or ARN."),
         ({"aws_account_id": "1234"}, "aws_account_id is '1234'; an account's number has twelve digits. Quote it in YAML, or a leading zero is lost."),
-        ({"aws_region": "Frankfurt"}, "aws_region is 'Frankfurt', which is no region's name. Give one such as eu-central-1."),
+        ({"aws_region": "Frankfurt"}, "aws_region is 'Frankfurt', which is not the name of a region. Give one such as eu-central-1."),
     ],
 )  # fmt: skip
 def test_bad_input(ecr, cloud_with_registry, given, sentence):

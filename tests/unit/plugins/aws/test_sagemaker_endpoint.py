@@ -300,7 +300,7 @@ def test_a_list_of_files_that_leads_elsewhere(sagemaker, http_server):
     given = artifacts(http_server, {"path": "code/..", "is_dir": False, "file_size": 3}, b"123")
     with pytest.raises(Problem) as caught:
         sagemaker(**given)
-    assert str(caught.value) == "The list of the model's files has an entry '..', which is no plain name."
+    assert str(caught.value) == "The list of the model's files has an entry '..', which is not a plain name."
 
 
 # ------------------------------------------------------------------------------------------------------------- failures
@@ -602,7 +602,7 @@ def test_bad_input(sagemaker, cloud, given, sentence):
 def test_models_that_are_none(sagemaker, tmp_path):
     for artifact, sentence in (
         (str(tmp_path / "nothing"), "artifact is %s, which does not exist where the module runs. Give a folder, a .tar.gz or an s3:// URI."),
-        (str(sagemaker.folder / "MLmodel"), "artifact is %s, which is no readable gzipped tar (not a gzip file). Give a folder to have it packed."),
+        (str(sagemaker.folder / "MLmodel"), "artifact is %s, which is not a readable gzipped tar (not a gzip file). Give a folder to have it packed."),
         ("s3://example-models/none", "artifact is %s, but there is no such object. Check its name, and that the credentials may list the bucket."),
     ):
         with pytest.raises(Problem) as caught:

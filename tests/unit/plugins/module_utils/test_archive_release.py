@@ -225,7 +225,7 @@ def test_digest_is_taken_as_tools_print_it(tmp_path, make):
         ({"src": None}, "Neither src nor home is given"),
         ({"home": "jdk"}, "home is 'jdk'; expected an absolute path"),
         ({"home": "/", "verify": {"argv": [], "pattern": None, "description": None}}, "verify.argv is empty"),
-        ({"home": "/", "verify": {"argv": ["x"], "pattern": "(", "description": None}}, "is no regular expression"),
+        ({"home": "/", "verify": {"argv": ["x"], "pattern": "(", "description": None}}, "is not a regular expression"),
         ({"home": "/", "keep": -1}, "keep is -1"),
         ({"home": "/", "dest": "relative"}, "dest is 'relative'"),
         ({"home": "/", "dest": "/"}, "dest is '/'"),

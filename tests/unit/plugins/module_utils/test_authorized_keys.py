@@ -259,7 +259,7 @@ BAD = {
     "client": ({"client": "a b"}, "client is 'a b', but it must be a name of letters, digits, '.', '_' and '-', with a letter or digit first."),
     "quote in from": ({"from": ['10.0.0.1",pty,x="']}, SOURCE % '10.0.0.1",pty,x="'),
     "two addresses in one": ({"from": ["10.0.0.1,10.0.0.2"]}, SOURCE % "10.0.0.1,10.0.0.2"),
-    "bits outside the mask": ({"from": ["10.0.0.1/8"]}, "from has '10.0.0.1/8', which is no network: 10.0.0.1/8 has host bits set."),
+    "bits outside the mask": ({"from": ["10.0.0.1/8"]}, "from has '10.0.0.1/8', which is not a network: 10.0.0.1/8 has host bits set."),
     "nobody": ({"from": ["!10.0.0.1"]}, "from names only what is excluded, so nobody could log in. Add what is allowed, such as '*'."),
     "from among the options": ({"options": ['from="*"']}, "options has 'from'; give the addresses with the option from."),
     "authority": (

@@ -188,7 +188,7 @@ def test_what_the_server_does_not_have(mlflow_server):
         ({"source": "/srv/model"}, "MLflow takes that only together with run_id"),
         ({"source": "file:///srv/model"}, "MLflow takes that only together with run_id"),
         ({"source": "runs:/abc/m", "run_id": "def"}, "Leave run_id out"),
-        ({"source": "s3://b/k", "run_id": "no such/id"}, "no run id"),
+        ({"source": "s3://b/k", "run_id": "no such/id"}, "not a run id"),
         ({"source": "s3://b/k", "stage": "Archived", "archive_existing": True}, "archive_existing goes with"),
         ({"source": "s3://b/k", "archive_existing": True}, "stage is not given"),
         ({"source": "s3://b/k", "state": "absent"}, "source cannot be given with it"),

@@ -353,7 +353,7 @@ class TestAuto:
     def test_uv_that_cannot_be_had(self, make):
         assert make(lock=make.lock(alpha="1.0"), installer="auto", uv_lock="uv==9.9.9" + HASH)["installer"] == "pip"
         assert len(make.warnings) == 1
-        assert re.match("pip installs, which takes longer, because uv could not be had. uv 9.9.9 for .* was found neither", make.warnings[0])
+        assert re.match("pip installs, which takes longer, because uv was not available. uv 9.9.9 for .* was found neither", make.warnings[0])
         with pytest.raises(Problem, match="was found neither"):
             make(lock=make.lock(alpha="1.1"), uv=None, uv_lock="uv==9.9.9" + HASH)
 

@@ -31,5 +31,5 @@ def test_errors_name_what_was_declared(sparkflows_double: t.Any, tmp_path: Path,
     with pytest.raises((Problem, Problem)) as caught:
         scorer_models.fetch(params, "churn", wanted, False)
     text = str(caught.value)
-    assert text.startswith("The model of the scorer churn cannot be had: ") and words in text
+    assert text.startswith("The model of the scorer churn is not available: ") and words in text
     assert not any(name in text.replace("model_file_type", "") for name in ("model_id", "model_name", "max_download_mb", "file_type"))

@@ -111,8 +111,8 @@ def test_answers_of_both_versions():
 @pytest.mark.parametrize(
     "given, words",
     [
-        ({"columns": ["a"], "data": [[1], [1, 2]]}, "Row 2 of data is no list of 1 values, one for each of columns: it is 2 values."),
-        ({"columns": ["a"], "data": [5]}, "Row 1 of data is no list"),
+        ({"columns": ["a"], "data": [[1], [1, 2]]}, "Row 2 of data is not a list of 1 values, one for each of columns: it is 2 values."),
+        ({"columns": ["a"], "data": [5]}, "Row 1 of data is not a list"),
         ({"records": ["a"]}, "Row 1 of records is not a mapping"),
         ({"csv": "a", "tolerance": -1}, "tolerance is -1"),
         ({"csv": "a", "retries": -1}, "retries and delay"),

@@ -452,7 +452,7 @@ def test_not_allowed(sparkflows_double):
         ({"rate_limit": 0}, "rate_limit is 0; it must be a number of requests per second above 0."),
         (
             {"sparkflows_url": "sparkflows:8080"},
-            "sparkflows_url is 'sparkflows:8080', which is no http:// or https:// address. Give one such as http://127.0.0.1:5000.",
+            "sparkflows_url is 'sparkflows:8080', which is not an http:// or https:// address. Give one such as http://127.0.0.1:5000.",
         ),
     ],
 )

@@ -472,7 +472,7 @@ def test_a_file_that_java_refuses_or_that_is_none(run, tmp_path):
     )
     path.unlink()
     os.mkfifo(path)
-    assert run.refused_always(ssh_user="u", shadowing_file=str(path)).endswith("is no regular file. Name the properties file itself.")
+    assert run.refused_always(ssh_user="u", shadowing_file=str(path)).endswith("is not a regular file. Name the properties file itself.")
     assert run.refused_always(ssh_user="u", shadowing_file="conf/configuration.properties").endswith("Name the file by its whole path, from / on.")
 
 

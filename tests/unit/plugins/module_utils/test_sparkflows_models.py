@@ -213,8 +213,8 @@ def test_unknown_models(make, repository, sparkflows_double):
         ("outputModelByModelUuid/x", {"name": "churn"}, {"model_uuid": "x"}, "tells no id of the model with the uuid x. Give its id as model_id."),
         ("OutputModels", {"total": 1, "content": [{"id": 7, "name": "churn"}]}, {"model_name": "churn"}, {"id": 7, "uuid": None, "name": "churn"}),
         ("OutputModels", b"", {"model_name": "churn"}, "answered GET /api/v1/mlmodel/OutputModels with nothing (status 200)"),
-        ("OutputModels", {"a": 1}, {"model_name": "churn"}, "with something that is no list of models. Give model_id or model_uuid."),
-        ("OutputModels", ["churn"], {"model_name": "churn"}, "with something that is no list of models. Give model_id or model_uuid."),
+        ("OutputModels", {"a": 1}, {"model_name": "churn"}, "with something that is not a list of models. Give model_id or model_uuid."),
+        ("OutputModels", ["churn"], {"model_name": "churn"}, "with something that is not a list of models. Give model_id or model_uuid."),
     ],
 )
 def test_shapes_of_metadata(tmp_path, http_server, path, answer, options, outcome):

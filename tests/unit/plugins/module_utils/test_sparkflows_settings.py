@@ -208,7 +208,7 @@ def test_host_and_port_are_joined():
 @pytest.mark.parametrize(
     "given, expected",
     [
-        ({"tracking_url": "mlflow:5000"}, "tracking_url is 'mlflow:5000', which is no http:// or https:// address. Give one such as http://127.0.0.1:5000."),
+        ({"tracking_url": "mlflow:5000"}, "tracking_url is 'mlflow:5000', which is not an http:// or https:// address. Give one such as http://127.0.0.1:5000."),
         (
             {"tracking_url": "http://u:p@mlflow"},
             "tracking_url carries login data, which would be shown in logs. Take them out and use the options for credentials.",
@@ -216,7 +216,7 @@ def test_host_and_port_are_joined():
         ({"mlops_port": 70000}, "mlops_port is 70000; a port is a number from 1 to 65535."),
         ({"mlops_host": "http://h"}, "mlops_host is 'http://h'; give a host name or an address alone, without scheme, user, port or path."),
         ({"mlops_host": "[::1]:8086"}, "mlops_host is '[::1]:8086'; give a host name or an address alone, without scheme, user, port or path."),
-        ({"mlops_host": "fe80::1:8086:x"}, "mlops_host is 'fe80::1:8086:x', which is no IPv6 address. Check its colons, and give no port."),
+        ({"mlops_host": "fe80::1:8086:x"}, "mlops_host is 'fe80::1:8086:x', which is not an IPv6 address. Check its colons, and give no port."),
         ({"ssh_host": "[::1]"}, "ssh_host is '[::1]'; give a host name or an address alone, without scheme, user, port or path."),
         ({"ssh_host": "https://u:CANARY@h"}, "ssh_host is a secret; give a host name or an address alone, without scheme, user, port or path."),
         ({"s3_endpoint": "https://u:CANARY@h"}, "s3_endpoint is a secret; it has the form HOST:PORT or https://HOST:PORT, without login data."),
@@ -261,7 +261,7 @@ def test_host_and_port_are_joined():
         ),
         ({"deploy_mode": "fire_mlops_server", "mlops_host": ""}, "deploy_mode is fire_mlops_server, which needs mlops_host, but that is empty."),
         ({"key_names": {"mlops_prot": "x"}}, None),
-        ({"key_names": {"ssh_user": 5}}, "key_names.ssh_user is no name of a property."),
+        ({"key_names": {"ssh_user": 5}}, "key_names.ssh_user is not the name of a property."),
         (
             {"key_names": {"mlops_host_port": "x", "mlops_port": "y"}},
             "key_names has mlops_host_port, which stands for one property with both, beside mlops_host or mlops_port. Keep the one or the others.",
@@ -271,7 +271,7 @@ def test_host_and_port_are_joined():
 def test_bad_input(given, expected):
     text = refused(check_params, parameters(**given))
     if expected is None:
-        assert text.startswith("key_names has mlops_prot, which is no option that a property can be named for. There are: tracking_url, ")
+        assert text.startswith("key_names has mlops_prot, which is not an option that a property can be named for. There are: tracking_url, ")
     else:
         assert text == expected
 
@@ -325,8 +325,8 @@ def test_all_problems_are_told_at_once():
     text = refused(wanted, listed(titles={"double.k41": None}), ssh_user="u", s3_endpoint="h", settings=strange, deploy_mode="remote")
     lines = text.split("\n")
     assert len(lines) == 5
-    assert lines[2] == "settings.nothing.alike is no property that the server lists."
-    assert lines[3].startswith("settings.mlops.prot is no property that the server lists")
+    assert lines[2] == "settings.nothing.alike is not a property that the server lists."
+    assert lines[3].startswith("settings.mlops.prot is not a property that the server lists")
 
 
 def test_a_property_is_given_once():
@@ -366,7 +366,7 @@ def test_masks_of_the_operator():
     assert different("", "new", known=True, mask="", shows_nothing=True) is False
     assert different("", "new", known=True, mask="") is True
     assert different("***", "new", known=True, mask="<hidden>") is True
-    assert refused(mask_pattern, "****").startswith("secret_mask is no regular expression (")
+    assert refused(mask_pattern, "****").startswith("secret_mask is not a regular expression (")
 
 
 # A memory that knows every secret.
@@ -491,7 +491,7 @@ def test_the_kind_is_that_of_the_setting():
     assert kinds == {"mlops.mlflow.trackingURL": "url", "double.k32": "number", "a": "boolean", "b": "number", "c": "exact", "d": "trimmed"}
     by_name = parameters(settings={"mlops.mlflow.trackingURL": "http://h:5000"}, secret_settings={"d": "x"}, normalise={"d": "trimmed"})
     assert [want.kind for want in wanted_values(by_name, Names(properties, {})).values()] == ["url", "exact"]
-    assert refused(wanted, properties, normalise={"nothing.alike": "url"}) == "normalise.nothing.alike is no property that the server lists."
+    assert refused(wanted, properties, normalise={"nothing.alike": "url"}) == "normalise.nothing.alike is not a property that the server lists."
 
 
 def test_texts_to_hide():

@@ -116,4 +116,4 @@ def test_workflows(standing: Standing) -> None:
 
 def test_what_would_stop_the_role(standing: Standing) -> None:
     assert "does not accept" in standing(token="not-the-token")["error"]
-    assert "no property that the server lists" in standing(settings={"no.such": 1})["error"]
+    assert "not a property that the server lists" in standing(settings={"no.such": 1})["error"]

@@ -65,7 +65,7 @@ def test_a_workflow_that_is_there_can_be_left_or_replaced(have: t.Callable[..., 
 @pytest.mark.parametrize(
     ("content", "given", "message"),
     [
-        ("{", {}, "content is no JSON (Expecting property name"),
+        ("{", {}, "content is not JSON (Expecting property name"),
         ([], {}, "content is JSON, but no object. Give the text of a single workflow that was exported from Sparkflows."),
         ({"name": "x"}, {}, "The workflow in content has no uuid, by which it would be found again. Export it anew from Sparkflows."),
         (WORKFLOW, {"project_id": 0}, "project_id is 0; it must be at least 1."),
@@ -143,7 +143,7 @@ def test_data_is_as_good_as_its_text(have: t.Callable[..., t.Any], content: t.An
 
 @pytest.mark.parametrize("content", ["[" * 100000, "{" + '"a":{' * 50000])
 def test_a_text_that_nests_too_deeply(have: t.Callable[..., t.Any], content: str) -> None:
-    with pytest.raises(Problem, match="content is no JSON"):
+    with pytest.raises(Problem, match="content is not JSON"):
         have(content)
 
 

@@ -288,7 +288,7 @@ def test_an_answer_that_is_no_status(run, body):
     run.add()
     run.double.faults(answers=[{"answer": 200, "body": body, "path": "/api/v1/workflow-executions", "skip": 1}])
     error = run.refused(workflow_id=run.number)
-    assert "cannot be followed" in str(error) or "is no status" in str(error)
+    assert "cannot be followed" in str(error) or "is not a status" in str(error)
     assert len(str(error)) < 600 and error.result["execution_id"]
 
 

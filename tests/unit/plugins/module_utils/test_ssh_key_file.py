@@ -149,7 +149,7 @@ def test_what_is_in_the_way(dest, tmp_path):
     dest.mkdir()
     assert refusal(dest) == "%s is a folder, but the key is to be a file there. Remove it, or correct dest." % dest
     (tmp_path / "file").touch()
-    assert refusal(tmp_path / "file" / "key") == "%s/file is no folder, but the key is to be in it. Correct dest." % tmp_path
+    assert refusal(tmp_path / "file" / "key") == "%s/file is not a folder, but the key is to be in it. Correct dest." % tmp_path
     for wrong in ("key", "/folder/", "/a/../key", "/"):
         assert refusal(wrong).startswith("dest is %s; give the whole path of a file, " % wrong)
 

@@ -371,7 +371,7 @@ def test_files_that_hold_no_key(folder):
     for name, code, part in (
         ("none", "missing", "does not exist on "),
         ("folder", "not_a_file", "is a folder. Name the file with the private key in it."),
-        ("pipe", "not_a_file", "is no regular file."),
+        ("pipe", "not_a_file", "is not a regular file."),
         ("folder/none/at/all", "missing", "does not exist on "),
     ):
         obtained = from_disk(folder / name)

@@ -319,7 +319,7 @@ def test_options(login, tmp_path):
         ({"user": None}, "host is given, but not user. Say with user who logs in."),
         ({"port": 0}, "port is 0; a port is a number from 1 to 65535."),
         ({"login_timeout": 0}, "login_timeout is 0; it must be at least one second."),
-        ({"host_key": ["x"]}, "host_key is no public key of SSH. Give a line such as 'ssh-ed25519 AAAA…', or a fingerprint such as SHA256:…."),
+        ({"host_key": ["x"]}, "host_key is not a public key of SSH. Give a line such as 'ssh-ed25519 AAAA…', or a fingerprint such as SHA256:…."),
         ({"known_hosts": "/no/file"}, "known_hosts is /no/file, but there is no such file. Correct it, or give the key with host_key."),
     ):
         with pytest.raises(Problem) as caught:

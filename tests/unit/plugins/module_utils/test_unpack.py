@@ -114,11 +114,11 @@ def test_zip(tmp_path):
         ([tar_member("sg", content=b"x", mode=0o2755)], "set-user-ID or set-group-ID"),
         ([tar_member("link", tarfile.SYMTYPE, target="/etc/passwd")], "leads outside the release"),
         ([tar_member("a/link", tarfile.SYMTYPE, target="../../x")], "leads outside the release"),
-        ([tar_member("a/hard", tarfile.LNKTYPE, target="/etc/passwd")], "is no file of this archive"),
+        ([tar_member("a/hard", tarfile.LNKTYPE, target="/etc/passwd")], "is not a file of this archive"),
         ([tar_member("d", tarfile.SYMTYPE, target="."), tar_member("d/x", content=b"x")], "below 'd', which is a link"),
         ([tar_member("d", content=b"x"), tar_member("d", tarfile.DIRTYPE)], "twice"),
         ([tar_member("d", tarfile.DIRTYPE), tar_member("d", content=b"x")], "twice"),
-        ([tar_member("l", tarfile.SYMTYPE, target="x"), tar_member("h", tarfile.LNKTYPE, target="l")], "no file of this archive"),
+        ([tar_member("l", tarfile.SYMTYPE, target="x"), tar_member("h", tarfile.LNKTYPE, target="l")], "not a file of this archive"),
     ],
 )
 def test_hostile_members(tmp_path, members, sentence):
@@ -141,7 +141,7 @@ def test_a_file_replaces_a_link_instead_of_following_it(tmp_path):
     [
         (b"", "is an empty file"),
         (b"<!DOCTYPE html><html>Log in</html>", "a web page"),
-        (b"MZ something else entirely", "no archive of a known kind"),
+        (b"MZ something else entirely", "not an archive of a known kind"),
     ],
 )
 def test_what_is_no_archive(tmp_path, content, sentence):

@@ -519,7 +519,7 @@ def test_a_registry_that_is_down_matters_for_a_first_pull_alone(host: Host) -> N
     host.engine.registry_down = True
     with pytest.raises(Problem) as error:
         host.run(host.service())
-    assert str(error.value) == (f"The image cannot be had: the engine asked about {IMAGE} and was told: Get registry: connection refused for ***.")
+    assert str(error.value) == (f"The image is not available: the engine asked about {IMAGE} and was told: Get registry: connection refused for ***.")
     host.engine.registry_down = False
     host.run(host.service())
     host.engine.registry_down = True
@@ -550,7 +550,7 @@ def test_an_image_comes_from_an_archive(host: Host) -> None:
     with pytest.raises(Problem, match="holds 2 images. Save exactly one into it"):
         docker.read_archive(str(path))
     path.write_text("no tar")
-    with pytest.raises(Problem, match="is no archive made by 'docker save'"):
+    with pytest.raises(Problem, match="is not an archive made by 'docker save'"):
         docker.read_archive(str(path))
 
 
@@ -603,9 +603,9 @@ def test_an_image_of_another_release_is_refused_before_anything(host: Host) -> N
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"name": "No"}, "'No' is no name for a scorer"),
-        ({"image": "UPPER"}, "The image 'UPPER' is no image's name."),
-        ({"port": 0}, "has the port 0, which is no port"),
+        ({"name": "No"}, "'No' is not a valid name for a scorer"),
+        ({"image": "UPPER"}, "The image 'UPPER' is not a valid image name."),
+        ({"port": 0}, "has the port 0, which is not a valid port"),
         ({"user": "root"}, "would run as root"),
         ({"user": "0:65534"}, "would run as root"),
         ({"model_mount": "model"}, "has the path 'model', but an absolute one without a colon is needed"),
@@ -613,9 +613,9 @@ def test_an_image_of_another_release_is_refused_before_anything(host: Host) -> N
         ({"model": {"path": "/a", "id": 7}}, "is given by id and path, but needs exactly one of"),
         ({"model": {"s3_uri": "http://x"}}, "has the s3_uri 'http://x'"),
         ({"model": {"id": 7}}, "is to come from Sparkflows, but there is no sparkflows_url"),
-        ({"model": {"path": "/nowhere/at/all"}}, "is no folder with files at /nowhere/at/all"),
+        ({"model": {"path": "/nowhere/at/all"}}, "is not a folder with files at /nowhere/at/all"),
         ({"environment": {"A-B": "c"}}, "has the variable 'A-B'"),
-        ({"probe": {"data": [[1, 2]], "columns": ["a"]}}, "Row 1 of the probe of the scorer churn is no list with one value for each of columns"),
+        ({"probe": {"data": [[1, 2]], "columns": ["a"]}}, "Row 1 of the probe of the scorer churn is not a list with one value for each of columns"),
         ({"probe": {**ROWS, "body": {}}}, "has both data and body"),
     ],
 )

@@ -110,7 +110,7 @@ def test_a_due_restart_is_remembered_until_it_is_done(run_module: t.Any, conf: P
         ({"settings": {"": 1}}, "One of the keys is empty. Give each value the name that it has in Administration, Configuration."),
         (
             {"settings": {"a": 1}, "restart_marker": "due"},
-            "restart_marker is due, which is no absolute path. Name the marker by its whole path, from / on.",
+            "restart_marker is due, which is not an absolute path. Name the marker by its whole path, from / on.",
         ),
         ({"settings": {"a": 1}, "restart_marker": "/"}, "restart_marker is /, which is a folder. Name a file, which need not exist."),
         (

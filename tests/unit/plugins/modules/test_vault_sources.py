@@ -255,7 +255,7 @@ def test_bao_fields(vault):
     what = "The secret secret/team/pair of the vault at %s" % vault["vault_url"]
     assert finding(**pair) == ("missing", what + " has the fields port, private_key, user. Say with secret_field which of them is the private key.")
     assert finding(**pair, secret_field="key") == ("missing", what + " has no field key; it has port, private_key, user. Correct secret_field.")
-    assert finding(**pair, secret_field="port")[1] == "The field port of the s" + what[5:] + " is no text. Correct secret_field."
+    assert finding(**pair, secret_field="port")[1] == "The field port of the s" + what[5:] + " is not text. Correct secret_field."
 
 
 def test_bao_refusals(vault, bao):
@@ -299,7 +299,7 @@ def test_bao_addresses(vault, http_server, tls_server):
     assert refusal(**{**vault, "vault_url": url}).startswith("The vault at %s cannot be reached: " % url)
     assert refusal(**{**vault, "vault_url": "http://name.invalid"}).startswith("The vault at http://name.invalid cannot be reached: ")
     assert refusal(**{**vault, "vault_url": "vault.example.com"}) == (
-        "vault_url is no https:// or http:// address. Give one such as https://vault.example.com:8200."
+        "vault_url is not an https:// or http:// address. Give one such as https://vault.example.com:8200."
     )
     assert refusal(**{**vault, "vault_url": "https://u:CANARY@vault"}) == (
         "vault_url carries login data, which would be shown in logs. Take them out and use the options for credentials."
@@ -380,7 +380,7 @@ def test_secrets_manager(aws, http_server):
         what + " has no field key; it has port, private_key. Correct secret_field."
     )
     assert finding(**manager, secret_field="key")[1] == (
-        "The secret team/ssh of AWS Secrets Manager is no JSON object, so it has no field key. Leave secret_field out if the whole secret is the key."
+        "The secret team/ssh of AWS Secrets Manager is not a JSON object, so it has no field key. Leave secret_field out if the whole secret is the key."
     )
     code, text = finding(**{**manager, "secret_name": "team/none"})
     assert code == "missing"
@@ -478,7 +478,7 @@ def test_explicit_aws_credentials_come_before_ambient_ones(aws, monkeypatch, htt
 
 def test_aws_addresses(aws, tls_server):
     manager = {**aws, "source": "aws_secretsmanager", "secret_name": "team/ssh"}
-    assert refusal(**{**manager, "aws_endpoint_url": "vpce"}).startswith("aws_endpoint_url is no https:// or http:// address.")
+    assert refusal(**{**manager, "aws_endpoint_url": "vpce"}).startswith("aws_endpoint_url is not an https:// or http:// address.")
     text = refusal(**{**manager, "aws_endpoint_url": tls_server.url, "timeout": 2})
     assert text.startswith("AWS Secrets Manager did not give an answer: SSL validation failed")
 
@@ -713,7 +713,7 @@ def test_azure_ambient_credentials_come_last(azure, tls_server, monkeypatch):
 def test_azure_options(azure, tls_server):
     assert refusal(**{**azure, "azure_tenant_id": None}) == "azure_client_secret needs azure_tenant_id and azure_client_id; azure_tenant_id is missing."
     assert refusal(**{**azure, "azure_vault_url": "http://" + VAULT}) == (
-        "azure_vault_url is no https:// address. Give one such as https://example.vault.azure.net."
+        "azure_vault_url is not an https:// address. Give one such as https://example.vault.azure.net."
     )
     assert refusal(**{**azure, "azure_vault_url": None}) == "source is azure_keyvault, which needs azure_vault_url. Set it."
     assert refusal(**{**azure, "secret_name": "a/b"}) == "secret_name is 'a/b'; a secret of Azure has up to 127 letters, digits and '-' in its name."
@@ -825,7 +825,7 @@ def test_a_value():
     assert read(source="value", value={"key": KEY}, secret_field="key") == KEY
     assert refusal(source="value") == "source is value, which needs value. Set it."
     for value in (12, [KEY], True):
-        with pytest.raises(Problem, match="^value is no text"):
+        with pytest.raises(Problem, match="^value is not text"):
             obtain(params(source="value", value=value))
 
 

@@ -154,7 +154,7 @@ PIN = "numpy==1.21.6 --hash=sha256:%s\n" % ("0" * 64)
         ("numpy>=1.21.6\n", "can't be used"),
         ("# requires-python: 3.9\n" + PIN, "made for Python 3.9"),
         (PIN.replace("numpy", "mlflow") + PIN.replace("numpy", "mlflow").replace("1.21.6", "1.21.7"), "pins mlflow twice"),
-        ("\udcff", "it is no text in UTF-8"),
+        ("\udcff", "it is not text in UTF-8"),
     ],
 )
 def test_a_lock_that_cannot_be_used_is_told(tmp_path: Path, text: str, said: str) -> None:

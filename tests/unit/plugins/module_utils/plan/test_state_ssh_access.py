@@ -113,7 +113,7 @@ def test_what_differs(seen: dict[str, t.Any], answers: dict[str, t.Any], differi
         ({}, {"files": {"/home/sparkflows": NO_FILE}}, both(), ["The host has no folder /home/sparkflows, below which the key is to be."]),
         ({}, {"commands": {"ssh": None, "runuser": "/usr/sbin/runuser"}}, both(), ["The host has no command ssh, with which"]),
         ({}, {"files": {PATH: FOLDER}, "key": {"error": "is a folder"}}, both(), [PATH + " is a folder, but ssh_access_key_path is the path of a file"]),
-        ({}, {"files": {PATH + ".new": {**FILE, "kind": "link"}}}, both(), [PATH + ".new is no regular file"]),
+        ({}, {"files": {PATH + ".new": {**FILE, "kind": "link"}}}, both(), [PATH + ".new is not a regular file"]),
         ({}, {"key": {"error": "The folder has the mode 0777."}}, both(), ["The folder has the mode 0777."]),
         ({}, {"pins": {"error": "The file is a symbolic link."}}, both(), ["The file is a symbolic link."]),
         ({}, {}, both({"host_keys": []}), ["mlflow-a has no public host key in /etc/ssh/ssh_host_*_key.pub that could be pinned."]),
