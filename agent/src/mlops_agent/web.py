@@ -347,7 +347,7 @@ def _as_api_error(error: BaseException | None) -> ApiError | None:
 
 
 def _no_number(name: str) -> t.NoReturn:
-    raise ValueError(name + " is no number of JSON's")
+    raise ValueError(name + " is not a number in JSON")
 
 
 def _whole_number(digits: str) -> int:
