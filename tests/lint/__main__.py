@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.lint import house, rules
+from tests.lint import english, house, rules
 
-RULES = rules.RULES + house.RULES
+RULES = rules.RULES + house.RULES + english.RULES
 
 
 def main() -> int:
