@@ -93,4 +93,4 @@ lock: setup ## Resolve all requirement files anew into their locks
 .PHONY: clean
 clean: setup ## Remove all that was made here, the downloads and .venv too
 	@$(TESTBED) clean
-	@rm -rf .venv .collections .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf build .venv .collections .mypy_cache .ruff_cache .pytest_cache
