@@ -116,7 +116,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 lock:
-  description: The lock of another run that stands in the way; null otherwise.
+  description: The lock of another run that blocks this one; null otherwise.
   returned: always
   type: dict
   contains:

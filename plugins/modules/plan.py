@@ -192,7 +192,7 @@ roles:
 locked:
   description:
     - Whether the lock of the host was taken for the one role, which has to give it back with M(sparkflows.mlops.host_lock).
-    - It is taken where the role has something to change, and is no part of a plan of several roles that was made before; then the playbook gives it back.
+    - It is taken where the role has something to change, and is not part of a plan of several roles that was made before; then the playbook gives it back.
   returned: always
   type: bool
   sample: true

@@ -130,7 +130,7 @@ def _parsed(file: t.IO[bytes], label: str) -> t.Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
-        raise Problem("%s is no JSON. OSV's records, or what `pip-audit --format json` prints, were expected." % label) from None
+        raise Problem("%s is not JSON. OSV's records, or what `pip-audit --format json` prints, were expected." % label) from None
 
 
 def _of_content(content: t.Any, pins: t.Mapping[str, str], label: str) -> t.Iterator[tuple[str, Record]]:

@@ -71,7 +71,7 @@ class _Limited:
         data = self._stream.read(min(size, self._left + 1))
         self._left -= len(data)
         if self._left < 0:
-            raise Problem("%s is no bundle: its head has more than %d MiB." % (self._label, _MOST_READ >> 20))
+            raise Problem("%s is not a bundle: its head has more than %d MiB." % (self._label, _MOST_READ >> 20))
         return data
 
 
@@ -151,7 +151,7 @@ def decompressed(file: t.BinaryIO, magic: bytes, label: str) -> t.Iterator[t.Bin
             process.kill()
             process.communicate()
     else:
-        raise Problem("%s is no bundle: a .tar.gz or .tar.zst that playbooks/bundle.yml made was expected." % label)
+        raise Problem("%s is not a bundle: a .tar.gz or .tar.zst that playbooks/bundle.yml made was expected." % label)
 
 
 def read_head(stream: t.BinaryIO, label: str) -> Head:
@@ -163,7 +163,7 @@ def read_head(stream: t.BinaryIO, label: str) -> Head:
         with tarfile.open(fileobj=t.cast("t.BinaryIO", _Limited(stream, label)), mode="r|") as archive:
             text = _next(archive, label)
             if text is None or text[0] != NAME:
-                raise Problem("%s is no bundle: its first file is not %s. Name an archive that playbooks/bundle.yml made." % (label, NAME))
+                raise Problem("%s is not a bundle: its first file is not %s. Name an archive that playbooks/bundle.yml made." % (label, NAME))
             manifest = manifests.parsed(text[1].decode("utf-8", "replace"), label)
             wanted = {path: name for name, path in manifest.locks.items()}
             locks: dict[str, str] = {}
@@ -182,7 +182,7 @@ def _next(archive: tarfile.TarFile, label: str) -> tuple[str, bytes] | None:
     if member is None:
         return None
     if not member.isreg() or member.size > MOST_HEAD:
-        raise Problem("%s is no bundle: %r at its head is no file of at most %d MiB." % (label, member.name[:60], MOST_HEAD >> 20))
+        raise Problem("%s is not a bundle: %r at its head is not a file of at most %d MiB." % (label, member.name[:60], MOST_HEAD >> 20))
     content = archive.extractfile(member)
     return member.name, content.read() if content else b""
 

@@ -23,7 +23,7 @@ def problems(values: t.Mapping[str, t.Any], mlflow_hosts: t.Collection[str]) -> 
     canary, serial, most = (values.get(name) for name in VARIABLES)
     if canary not in (None, "") and canary not in mlflow_hosts:
         named = ", ".join(sorted(mlflow_hosts)[:5]) + (" and more" if len(mlflow_hosts) > 5 else "")
-        found.append("%s is '%s', but that is no host of mlflow_hosts. Name one of them: %s." % (CANARY, str(canary)[:100], named or "there is none"))
+        found.append("%s is '%s', but that is not a host of mlflow_hosts. Name one of them: %s." % (CANARY, str(canary)[:100], named or "there is none"))
     given = serial if isinstance(serial, (list, tuple)) else [] if serial in (None, "") else [serial]
     if not all(re.match(r"[1-9]\d{0,5}%?\Z", str(one)) and not isinstance(one, bool) for one in given):
         found.append("%s is '%s', but a number of hosts from 1, a part such as 25%%, or a list of them was expected." % (SERIAL, str(serial)[:100]))

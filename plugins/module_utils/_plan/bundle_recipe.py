@@ -95,7 +95,7 @@ def _text(path: str) -> str:
         with open(path, encoding="utf-8") as stream:
             return stream.read()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise Problem(
             "The controller can't read the lock %s (%s). bundle_extras knows %s and such files." % (path, reason, ", ".join(pip_stack.OWN_EXTRAS))
         ) from None

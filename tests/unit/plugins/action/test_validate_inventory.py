@@ -53,7 +53,7 @@ def test_a_good_inventory_passes_and_shows_no_secret(tmp_path):
         ({"mlops_agent_token": SECRET + "\n"}, "it is followed by a line break, which `| trim` takes off"),
         ({"jdk_prefix": "{{ nowhere }}"}, "The value of jdk_prefix can't be worked out"),
         ({"mlops_agent_deployments": [{"name": "a", "model_uri": "models:/a/1;id"}]}, "is not a model's address"),
-        ({"mlops_canary": "host-2"}, "mlops_canary is 'host-2', but that is no host of mlflow_hosts. Name one of them: host-1."),
+        ({"mlops_canary": "host-2"}, "mlops_canary is 'host-2', but that is not a host of mlflow_hosts. Name one of them: host-1."),
     ],
 )
 def test_a_bad_variable_stops_the_run_with_its_sentence(tmp_path, variables, said):

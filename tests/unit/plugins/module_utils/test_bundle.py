@@ -266,7 +266,7 @@ def test_a_sound_head() -> None:
         ({**GOOD, "python": {"release": "3", "file": "python/p", "root": "../.."}}, "The manifest of the bundle it is damaged."),
         ({**GOOD, "locks": {"../x": "locks/mlflow.txt"}}, "The manifest of the bundle it is damaged."),
         ({**GOOD, "locks": {"mlflow": "locks/other.txt"}}, "The manifest of the bundle it is damaged."),
-        (b" " * (manifest.MOST_HEAD + 1), "it is no bundle: 'manifest.json' at its head is no file of at most 4 MiB."),
+        (b" " * (manifest.MOST_HEAD + 1), "it is not a bundle: 'manifest.json' at its head is not a file of at most 4 MiB."),
     ],
 )
 def test_a_manifest_that_is_none(content: t.Any, sentence: str) -> None:

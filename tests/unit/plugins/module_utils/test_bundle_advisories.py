@@ -105,8 +105,8 @@ def test_the_forms_of_the_data(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("{", "is no JSON"),
-        ("[" * 100000, "is no JSON"),
+        ("{", "is not JSON"),
+        ("[" * 100000, "is not JSON"),
         ("[1]", "holds something else than OSV's records"),
         ('{"affected": 1}', "holds something else than OSV's records"),
         ('{"dependencies": {"a": 1}}', "holds something else than OSV's records"),

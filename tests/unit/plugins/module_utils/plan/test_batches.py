@@ -18,8 +18,8 @@ HOSTS = ["a", "b", "c"]
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"mlops_canary": "d"}, "mlops_canary is 'd', but that is no host of mlflow_hosts. Name one of them: a, b, c."),
-        ({"mlops_canary": ["a"]}, "mlops_canary is '['a']', but that is no host of mlflow_hosts."),
+        ({"mlops_canary": "d"}, "mlops_canary is 'd', but that is not a host of mlflow_hosts. Name one of them: a, b, c."),
+        ({"mlops_canary": ["a"]}, "mlops_canary is '['a']', but that is not a host of mlflow_hosts."),
         *(({"mlops_serial": value}, "mlops_serial is '") for value in (0, "0%", -1, "half", [1, "x"], True, 1.5)),
         *(({"mlops_max_fail_percentage": value}, "mlops_max_fail_percentage is '") for value in (101, -1, "few", True)),
     ],
@@ -41,7 +41,7 @@ def test_what_can_be_right(values: dict[str, t.Any]) -> None:
 
 
 def test_a_canary_without_any_host_to_be() -> None:
-    assert batches.problems({"mlops_canary": "a"}, []) == ["mlops_canary is 'a', but that is no host of mlflow_hosts. Name one of them: there is none."]
+    assert batches.problems({"mlops_canary": "a"}, []) == ["mlops_canary is 'a', but that is not a host of mlflow_hosts. Name one of them: there is none."]
 
 
 def variables(**given: t.Any) -> dict[str, dict[str, t.Any]]:
