@@ -108,8 +108,9 @@ def drawn(seed: int) -> Point:
     return Point(seed, operation.name, chance.choice(KINDS), chance.randint(1, operation.tasks), chance.uniform(0, LONGEST_DELAY))
 
 
-def wanted(environment: Mapping[str, str] = os.environ) -> list[Point]:
+def wanted(environment: Mapping[str, str] | None = None) -> list[Point]:
     """The points to try: the one of `SEED`, those of the first `SEEDS` seeds, or a short list of those whose operations are quick."""
+    environment = os.environ if environment is None else environment
     if environment.get("SEED"):
         return [drawn(int(environment["SEED"]))]
     if environment.get("SEEDS"):

@@ -22,8 +22,10 @@ TEMPORARY = re.compile(r"\.tmp-|\.ansible_tmp|\.source\.|AnsiballZ_|ansible-tmp-
 #: What comes and goes with the operations: releases by their names, the firewall, the units of models.
 EXPECTED = re.compile(
     r"/opt/sparkflows/(jdk|python|stack|tracking-guard|mlops-agent)(/releases(/[A-Za-z0-9][\w.+-]*)?|/current|/\.lock|/tools(/.*)?)?$"
-    r"|/opt/sparkflows/firewall(/[\w.]+)?$|/etc/sparkflows-mlops/firewall\.nft$|/etc/systemd/system/([\w-]+\.wants/)?(sparkflows-mlops|mlops|mlflow)-[^/]*(/[^/]*)?$"
-    r"|/etc/systemd/system/[\w-]+\.wants$|/var/lib/mlflow-server/(mlflow\.db-(wal|shm|journal)|artifacts/.*)$|/var/lib/mlops-agent/.*$|/tmp/systemd-private-[^/]*(/tmp)?$"
+    r"|/opt/sparkflows/firewall(/[\w.]+)?$|/etc/sparkflows-mlops/firewall\.nft$"
+    r"|/etc/systemd/system/([\w-]+\.wants/)?(sparkflows-mlops|mlops|mlflow)-[^/]*(/[^/]*)?$"
+    r"|/etc/systemd/system/[\w-]+\.wants$|/var/lib/mlflow-server/(mlflow\.db-(wal|shm|journal)|artifacts/.*)$|/var/lib/mlops-agent/.*$"
+    r"|/tmp/systemd-private-[^/]*(/tmp)?$"
     r"|/var/tmp/systemd-private-[^/]*(/tmp)?$"
 )
 

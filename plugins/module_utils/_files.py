@@ -289,7 +289,10 @@ class Releases:
         remove_empty(self.dest, *self._shared())
 
     def _shared(self) -> tuple[str, ...]:
-        return SHARED if os.path.dirname(self.dest) == SHARED[0] else ()
+        """The folders that go with the last of those who share them; none while others are there, as these may need them again."""
+        if os.path.dirname(self.dest) != SHARED[0] or any(name != os.path.basename(self.dest) for name in _listed(SHARED[0])):
+            return ()
+        return SHARED
 
     def _names(self) -> list[str]:
         return [name for name in _listed(self.folder) if not name.startswith(".")]

@@ -121,7 +121,7 @@ def test_it_asks_for_what_is_exported(expression: str) -> None:
 def test_what_the_alerts_say_names_labels_that_they_have() -> None:
     known = exported()
     for name, rule in alert_rules().items():
-        labels = set.union(SERVERS_OWN, *(known[metric] for metric, _ in asked(rule["expr"])))
+        labels = set.union(SERVERS_OWN, *(known[metric] for metric, dummy in asked(rule["expr"])))
         for text in rule["annotations"].values():
             assert set(re.findall(r"\$labels\.(\w+)", text)) <= labels, name
 

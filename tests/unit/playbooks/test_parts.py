@@ -88,7 +88,10 @@ def test_sagemaker_alone_asks_aws_and_no_host(tmp_path: Path) -> None:
     assert "unreachable=1" not in output and "CANARY-secret" not in output
 
 
-@pytest.mark.parametrize("method", [{}, {"sparkflows_method": "rest"}, {"sparkflows_method": "file", "sparkflows_restart_command": ["true"]}])
+BY_FILE = {"sparkflows_method": "file", "sparkflows_configuration_file": "/srv/configuration.properties", "sparkflows_restart_command": ["true"]}
+
+
+@pytest.mark.parametrize("method", [{}, {"sparkflows_method": "rest"}, BY_FILE])
 def test_a_removal_wants_nothing_that_it_does_not_need(tmp_path: Path, method: dict[str, t.Any]) -> None:
     """No secret matters to what goes; the host is asked, however Sparkflows was set."""
     code, output = play(tmp_path, "uninstall", mlops_agent_token="", jdk_state="present", **method)

@@ -61,7 +61,8 @@ def test_there_and_no_further(tmp_path: Path, jdk: Path) -> None:
 
     code, foretold = back("--check")
     assert code == 0 and os.readlink(jdk / "current") == "releases/new", foretold
-    assert "%s/current  releases/new → releases/old" % jdk in foretold and "one: would change in jdk" in foretold
+    # A long path may be cut by the table's width.
+    assert "releases/new → releases/old" in " ".join(foretold.split()) and "one: would change in jdk" in foretold
     code, done = back()
     assert code == 0 and os.readlink(jdk / "current") == "releases/old", done
     assert "one: changed in jdk" in done and "the next site.yml goes forward again" in done

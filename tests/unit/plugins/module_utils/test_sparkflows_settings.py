@@ -208,7 +208,10 @@ def test_host_and_port_are_joined():
 @pytest.mark.parametrize(
     "given, expected",
     [
-        ({"tracking_url": "mlflow:5000"}, "tracking_url is 'mlflow:5000', which is not an http:// or https:// address. Give one such as http://127.0.0.1:5000."),
+        (
+            {"tracking_url": "mlflow:5000"},
+            "tracking_url is 'mlflow:5000', which is not an http:// or https:// address. Give one such as http://127.0.0.1:5000.",
+        ),
         (
             {"tracking_url": "http://u:p@mlflow"},
             "tracking_url carries login data, which would be shown in logs. Take them out and use the options for credentials.",

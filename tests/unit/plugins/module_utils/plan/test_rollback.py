@@ -56,7 +56,7 @@ def upgraded() -> Host:
     }
 
 
-def judged(host: Host, parts: t.Sequence[str] = ALL, **settings: t.Any) -> rollback.Rollback:
+def judged(host: Host, parts: t.Sequence[str] = (*ALL,), **settings: t.Any) -> rollback.Rollback:
     inputs: dict[str, dict[str, t.Any]] = {
         "mlflow_server": {"unit": "mlflow-server.service"}, "mlops_agent": {"unit": "mlops-agent.service", "home": AGENT_HOME, "builtin": True},
     }  # fmt: skip
