@@ -78,7 +78,7 @@ class Gunicorn:
 
     def close(self):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 @contextlib.contextmanager
