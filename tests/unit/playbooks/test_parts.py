@@ -14,6 +14,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = ["mlops_bundle", "jdk", "python", "pip_stack", "mlflow_server", "mlops_agent", "firewall", "ssh_access", "sparkflows", "scorer", "sagemaker"]
@@ -113,3 +114,22 @@ def test_the_summary_says_that_the_pins_are_old(tmp_path: Path) -> None:
     code, output = play(tmp_path, "parts/summary")
     assert code == 0
     assert "are old and get no corrections any more: docs/security.md of the collection says" in output
+
+
+# What sagemaker does is no host's matter, and is not locked.
+@pytest.mark.parametrize("role", sorted(path.parents[1].name for path in ROOT.glob("roles/*/tasks/main.yml") if path.parents[1].name != "sagemaker"))
+def test_a_role_gives_the_lock_of_its_host_back(role: str) -> None:
+    tasks = yaml.safe_load((ROOT / "roles" / role / "tasks" / "main.yml").read_text())
+    assert tasks[-1]["sparkflows.mlops.host_lock"] == {"state": "released"} and tasks[-1]["when"] == f"__{role}_plan.locked"
+
+
+def test_everything_that_site_makes_is_taken_away() -> None:
+    def play(name: str, title: str) -> dict[str, t.Any]:
+        [found] = [play for play in yaml.safe_load((ROOT / "playbooks" / name).read_text()) if play["name"] == title]
+        return dict(found)
+
+    made = play("parts/mlflow_hosts.yml", "Make MLflow hosts")["vars"]["__roles"]
+    removal = play("uninstall.yml", "Take everything away from MLflow hosts")["vars"]
+    assert set(removal["__roles"]) == set(made)
+    absent = {name.removesuffix("_state") for name, value in removal.items() if name.endswith("_state") and value == "absent"}
+    assert absent == {path.name for path in ROOT.glob("roles/*")}
