@@ -58,7 +58,8 @@ def copy_to(tree: Path, names: list[str]) -> None:
 
 def build(place: Path) -> Path:
     """Build the collection's artifact in a folder and return its path."""
-    tree = stage()
+    tree = place / "ansible_collections" / "sparkflows" / "mlops"
+    copy_to(tree, committed())
     run([BIN / "ansible-galaxy", "collection", "build", "--force", "--output-path", place, tree], what="Building the collection")
     [artifact] = place.glob("sparkflows-mlops-*.tar.gz")
     return artifact
