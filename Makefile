@@ -69,7 +69,7 @@ kills-writes: setup ## Kill the agent and the modules at every one of their writ
 	@KILL_EVERY=1 tests/gates unit agent
 
 .PHONY: endurance
-endurance: setup ## Run two controllers on one host at once, from nothing to a set-up host
+endurance: setup ## Run what takes too long for every change: one host for everything, moved, full, IPv6 only, two controllers at once
 	@$(TESTBED) engine up
 	@$(TESTBED) images
 	@$(TESTBED) artifacts

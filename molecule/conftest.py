@@ -88,11 +88,11 @@ class Operator:
         }
         return [*words, *arguments, "-e", json.dumps(variables)], environment
 
-    def differing(self, **variables: Any) -> list[dict[str, str]]:
+    def differing(self, *arguments: str, **variables: Any) -> list[dict[str, str]]:
         """What the plan finds: the rows of its report that are no mere notes."""
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder, "plan.json")
-            self.play("plan", plan_report=str(report), **variables)
+            self.play("plan", *arguments, plan_report=str(report), **variables)
             return [row for row in json.loads(report.read_text())["rows"] if row["severity"] in ("difference", "finding")]
 
 

@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import ROOT, Operator
+from conftest import ROOT, Operator, Run
+from testinfra.host import Host
+
+ALONE = ("--limit", "second")
+#: What is done in minutes on a virgin host and in seconds again, in the order in which the roles do it.
+UNDO = (
+    "systemctl stop mlops-agent.socket mlops-agent mlflow-server; rm -r /opt/sparkflows/*/current /opt/sparkflows/tracking-guard /opt/sparkflows/mlops-agent "
+    "/etc/sparkflows-mlops /etc/systemd/system/ml* /etc/nginx/conf.d/mlflow-server.conf; systemctl daemon-reload; systemctl reload nginx; userdel mlops-agent"
+)
 
 
 @pytest.fixture
@@ -24,11 +34,25 @@ def controllers(tmp_path: Path) -> list[Operator]:
     return [Operator(environment={**shared, "ANSIBLE_HOME": str(home), "ANSIBLE_SSH_CONTROL_PATH_DIR": f"/tmp/{home.name}-cp"}) for home in homes]
 
 
-def test_one_more_run_is_enough(operator: Operator, controllers: list[Operator]) -> None:
+def at_once(controllers: list[Operator], lead: float) -> list[Run]:
+    """The second begins *lead* seconds after the first."""
+
+    def play(controller: Operator) -> Run:
+        time.sleep(lead * controllers.index(controller))
+        return controller.play("site", *ALONE, fails=None)
+
     with ThreadPoolExecutor(2) as workers:
-        for run in workers.map(lambda controller: controller.play("site", fails=None), controllers):
-            # Who loses, loses by a sentence; Operator sees to tracebacks.
-            assert run.code == 0 or re.search(r"fatal: \[virgin\]|Nothing was changed", run.output), run.text[-2000:]
-    operator.play("site")
-    assert operator.differing() == []
-    assert operator.play("site").unchanged
+        return list(workers.map(play, controllers))
+
+
+@pytest.mark.parametrize(("undo", "lead"), [("", 0), (UNDO, 0), (UNDO, 3)], ids=["virgin", "half", "half-later"])
+def test_one_more_run_is_enough(operator: Operator, on: Any, controllers: list[Operator], undo: str, lead: float) -> None:
+    host: Host = on("second")
+    if undo:
+        host.check_output(undo)
+    for run in at_once(controllers, lead):
+        # Who loses, loses by a sentence; Operator sees to tracebacks.
+        assert run.code == 0 or re.search(r"(?i)fatal: \[second\]|Nothing was changed", run.output), run.text[-2000:]
+    operator.play("site", *ALONE)
+    assert operator.differing(*ALONE) == []
+    assert operator.play("site", *ALONE).unchanged
