@@ -32,7 +32,7 @@ def test_everything_on_one_host(operator: Any, host: Host) -> None:
     proof = operator.play("verify", *ALONE)
     rows = "[[1.0, 2.0], [-4.5, 10.0]]"
     assert f"allinone verify-numpy: {rows} gave [6.0, 11.0], as expected; so it did when asked from allinone" in proof.text
-    assert "verify-numpy from allinone" in proof.text
+    assert f"allinone verify-numpy: {rows} gave [6.0, 11.0], as expected, when the scorer was asked from allinone." in proof.text
     assert host.check_output("systemctl list-units --state=failed --no-legend") == ""
 
 

@@ -63,6 +63,7 @@ def test_the_programs_disk(operator: Any, host: Host) -> None:
         run = operator.play("site", *ALONE, fails=True, **moved)
         assert host.file("/run/filled").exists
         assert "The disk was full before all was installed." in run.text
+        assert not host.file(f"{folder}/tools/uv-cache").exists
         # What runs, runs on from where it was.
         assert host.check_output("curl --silent --fail http://127.0.0.1:5000/health") == "OK"
     operator.play("site", *ALONE, **moved)

@@ -20,7 +20,7 @@ def test_one_host_after_the_other_ends_at_the_first_that_fails(operator: Any, on
     on(first).check_output("mkdir -p $(dirname %s) && printf '[Service]\\nExecStartPre=/bin/false\\n' > %s && systemctl daemon-reload", BROKEN, BROKEN)
     run = operator.play("site", fails=True, mlops_serial=1)
     assert "mlflow-server.service" in run.text and not on(second).service("mlflow-server").is_running
-    assert {host for dummy, host in run.changed} == {first}
+    assert second not in {host for dummy, host in run.changed}
     # Or systemd's next try would start it.
     on(first).check_output("rm -r $(dirname %s) && systemctl daemon-reload && systemctl stop mlflow-server", BROKEN)
     assert {host for dummy, host in operator.play("site", mlops_serial=1).changed} == {first, second}

@@ -88,6 +88,8 @@ def sync_with_uv(runner: Runner, uv: str, path: str, lock: str, sources: Sources
         remove(cache)
         status, output = runner.run(argv + [lock], sources.for_uv(cache), "uv")
     if status:
+        if _DISK_FULL.search(output):
+            remove(cache)  # or what it holds of an installation that did not fit keeps the next one from fitting
         raise Problem(explained(output, "uv", sources, path))
     remove(os.path.join(path, ".lock"))  # uv leaves it, and lets everybody write to it
 

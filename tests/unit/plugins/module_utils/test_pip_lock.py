@@ -191,6 +191,17 @@ def test_the_cache_holds_only_what_is_installed(make):
     assert make(lock=make.lock(alpha="1", beta="1"), keep=1)["changed"] is True, "uv copes with what was removed from its cache"
 
 
+def test_a_disk_that_was_full_gets_back_what_did_not_fit(make, tmp_path):
+    uv = tmp_path / "uv"
+    full = 'mkdir -p "$UV_CACHE_DIR/archive-v0/x"; echo "error: failed to copy: No space left on device (os error 28)" >&2; exit 2'
+    uv.write_text(f'#!/bin/sh\n[ "$1" = --version ] || {{ {full}; }}\n')
+    uv.chmod(0o755)
+    with pytest.raises(Problem, match="The disk was full before all was installed"):
+        make(lock=make.lock(alpha="1"), uv=str(uv))
+    assert not (make.dest / "tools" / "uv-cache").exists() and make.names() == []
+    assert make(lock=make.lock(alpha="1"))["changed"] is True
+
+
 def test_modes_do_not_depend_on_the_umask(make):
     old = os.umask(0o077)
     try:
