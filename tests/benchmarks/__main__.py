@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,9 @@ def of_a_host() -> Iterator[tuple[str, float, str, float]]:
         serving = on_host("serving.py", ATTEMPTS)
         yield "deploy.agent-to-bare", statistics.median(serving["agent"]) / statistics.median(serving["bare"]), "at-most", 1.3
         yield "agent.memory-mib", serving["agent_memory_mib"], "at-most", 60
+        note("two models on another JDK, and back")
+        ratios = [rollback_to_restart() for attempt in range(ATTEMPTS)]
+        yield "rollback.to-restart", statistics.median(ratios), "at-most", 1.5
     finally:
         hosts.down(TESTBED)
 
@@ -106,6 +110,21 @@ def stack_role_seconds() -> float:
     tasks = [entry for entry in record if entry["event"] in ("task", "end")]
     first = next(index for index, entry in enumerate(tasks) if (entry.get("role") or "").endswith("pip_stack"))
     return tasks[-1]["time"] - tasks[first]["time"]
+
+
+def rollback_to_restart() -> float:
+    """What rollback.yml takes until both models predict rightly, over what that takes after a plain restart of the same units."""
+    other = {"jdk_release": "8u-bench"}
+    playbook("playbooks/site.yml", other)
+    before = on_host("models.py")["runs"]
+    started = time.monotonic()
+    playbook("playbooks/rollback.yml", {**other, "rollback": "jdk"})
+    after = on_host("models.py")["runs"]
+    rollback = time.monotonic() - started
+    restarted = [unit for unit, run in after.items() if run != before[unit]]
+    restart = on_host("models.py", *restarted)["seconds"]
+    note(f"rollback.yml {rollback:.1f} s; a restart of {', '.join(restarted)} {restart:.1f} s")
+    return rollback / restart
 
 
 def machines_index() -> list[str]:

@@ -29,6 +29,9 @@ callback_result_format = yaml
 pipelining = true
 """
 
+# The oldest and the newest have a host that begins with nothing; only there a first check mode has much to foretell.
+BARE = (next(iter(cores.CORES)), next(reversed(cores.CORES)))
+
 
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -60,7 +63,8 @@ def test_a_site_on_each_core(core: str, artifact: Path, home: Path, on: Callable
     host = f"core-{core.replace('.', '-')}"
     limit, variables = ["--limit", f"{host},sparkflows"], {"core_host": host}
 
-    assert operator.play("site", *limit, "--check", "--diff", **variables).code == 0
+    if core in BARE:
+        assert operator.play("site", *limit, "--check", "--diff", **variables).code == 0
     assert operator.play("site", *limit, **variables).changed
     assert operator.play("site", *limit, **variables).unchanged
     assert operator.play("site", *limit, "--check", "--diff", **variables).unchanged
