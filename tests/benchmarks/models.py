@@ -43,7 +43,7 @@ def predicts(port):
 
 def run_of(unit):
     show = ["systemctl", "show", "--value", "--property=InvocationID", unit]
-    return subprocess.run(show, stdout=subprocess.PIPE, check=True, universal_newlines=True).stdout.strip()
+    return subprocess.run(show, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
 
 
 main(sys.argv[1:])
