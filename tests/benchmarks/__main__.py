@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,18 +115,26 @@ def stack_role_seconds() -> float:
 
 
 def rollback_to_restart() -> float:
-    """What rollback.yml takes until both models predict rightly, over what that takes after a plain restart of the same units."""
+    """What rollback.yml takes to the first right prediction of a model that runs from the former release, over a plain restart of the same units."""
     other = {"jdk_release": "8u-bench"}
     playbook("playbooks/site.yml", other)
-    before = on_host("models.py")["runs"]
-    started = time.monotonic()
-    playbook("playbooks/rollback.yml", {**other, "rollback": "jdk"})
-    after = on_host("models.py")["runs"]
-    rollback = time.monotonic() - started
-    restarted = [unit for unit, run in after.items() if run != before[unit]]
-    restart = on_host("models.py", *restarted)["seconds"]
-    note(f"rollback.yml {rollback:.1f} s; a restart of {', '.join(restarted)} {restart:.1f} s")
+    before = on_host("models.py", "runs")["runs"]
+    rollback, both, after = until_models_predict(before, lambda: playbook("playbooks/rollback.yml", {**other, "rollback": "jdk"}))
+    units = [unit for unit, run in after.items() if run != before[unit]]
+    restart, restarted, dummy = until_models_predict(after, lambda: on_host("models.py", "restart", *units))
+    note(f"rollback.yml {rollback:.1f} s, {both:.1f} s for both; a restart of {', '.join(units)} {restart:.1f} s, {restarted:.1f} s for both")
     return rollback / restart
+
+
+def until_models_predict(before: dict[str, str], action: Callable[[], object]) -> tuple[float, float, dict[str, str]]:
+    """Seconds from the begin of an action until the first model that it restarted predicts rightly, until both do, and their runs then."""
+    started = time.time()
+    with ThreadPoolExecutor(1) as watcher:
+        first = watcher.submit(on_host, "models.py", "first", shlex.quote(json.dumps(before)))
+        action()
+        seen = first.result()
+    both = on_host("models.py", "runs")
+    return seen["time"] - started, both["time"] - started, both["runs"]
 
 
 def machines_index() -> list[str]:

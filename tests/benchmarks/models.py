@@ -1,10 +1,13 @@
 # Copyright: (c) 2026, Sparkflows MLOps collection contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waits until both models of verify.yml predict rightly; runs as root on the host, standard library only.
+"""Watches the two models that verify.yml leaves serving; runs as root on the host, standard library only.
 
-Restarts the units that are named as arguments first, all at once. Prints one JSON object: the seconds that this took, and for each
-unit of the collection the identifier of its present run.
+    runs              waits until both predict rightly
+    first RUNS        waits until the first of those that have been restarted since predicts rightly; RUNS is what `runs` printed before
+    restart UNIT...   restarts units, all at once
+
+Prints one JSON object: the time of the host's clock in seconds, and for each unit the identifier of its present run.
 """
 
 from __future__ import annotations
@@ -15,21 +18,29 @@ import sys
 import time
 import urllib.request
 
-PORTS = {"verify-numpy": 5001, "verify-spark": 5002}
+MODELS = {"mlops-model@verify-numpy": 5001, "mlops-model@verify-spark": 5002}
 # Both models have the same answer to this row.
 ROW, EXPECTED = json.dumps({"columns": ["a", "b"], "data": [[2.0, 1.0]]}).encode(), 6.0
-UNITS = ("mlflow-server", "mlops-agent", *("mlops-model@" + name for name in PORTS))
+UNITS = ("mlflow-server", "mlops-agent", *MODELS)
 
 
-def main(units):
-    started = time.monotonic()
-    if units:
-        subprocess.run(["systemctl", "restart", *units], check=True)
-    while not all(predicts(port) for port in PORTS.values()):
-        if time.monotonic() > started + 300:
+def main(action, *given):
+    if action == "restart":
+        subprocess.run(["systemctl", "restart", *given], check=True)
+    elif action == "first":
+        before = json.loads(given[0])
+        wait_until(lambda: any(run_of(unit) != before[unit] and predicts(port) for unit, port in MODELS.items()))
+    else:
+        wait_until(lambda: all(predicts(port) for port in MODELS.values()))
+    print(json.dumps({"time": time.time(), "runs": {unit: run_of(unit) for unit in UNITS}}))
+
+
+def wait_until(condition):
+    limit = time.monotonic() + 300
+    while not condition():
+        if time.monotonic() > limit:
             sys.exit("The models do not predict rightly within 300 seconds.")
-        time.sleep(0.02)
-    print(json.dumps({"seconds": time.monotonic() - started, "runs": {unit: run_of(unit) for unit in UNITS}}))
+        time.sleep(0.1)
 
 
 def predicts(port):
@@ -46,4 +57,4 @@ def run_of(unit):
     return subprocess.run(show, stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
 
 
-main(sys.argv[1:])
+main(*sys.argv[1:])
