@@ -123,6 +123,35 @@ def test_a_role_gives_the_lock_of_its_host_back(role: str) -> None:
     assert tasks[-1]["sparkflows.mlops.host_lock"] == {"state": "released"} and tasks[-1]["when"] == f"__{role}_plan.locked"
 
 
+CHANGING = ("parts/mlflow_hosts", "parts/sparkflows_hosts", "parts/scorer_hosts", "uninstall", "rollback")
+
+
+@pytest.mark.parametrize("playbook", CHANGING)
+def test_too_many_failures_end_a_run(tmp_path: Path, playbook: str) -> None:
+    """How a play that changes hosts ends where one fails, with something harmless in place of what it does."""
+    changing = next(play for play in yaml.safe_load((ROOT / "playbooks" / f"{playbook}.yml").read_text()) if "max_fail_percentage" in play)
+    [task] = changing["tasks"]
+    assert set(task) == {"name", "block", "rescue"}, "with an always, Ansible would not count the failure"
+    assert task["block"][-1]["sparkflows.mlops.host_lock"] == {"state": "released"}
+    [end] = task["rescue"]
+    included = end["ansible.builtin.include_tasks"]
+    file = ROOT / "playbooks/tasks" / Path(included if isinstance(included, str) else included["file"]).name
+    rescue = {"name": end["name"], "ansible.builtin.include_tasks": str(file)}
+    work: dict[str, t.Any] = {"name": "Work", "ansible.builtin.fail": {"msg": "It broke."}, "when": "inventory_hostname == 'host-1'"}
+    plays = [
+        {"hosts": "all", "gather_facts": False, "serial": 2, "max_fail_percentage": 0, "tasks": [{"name": "Work", "block": [work], "rescue": [rescue]}]},
+        {"hosts": "all", "gather_facts": False, "tasks": [{"name": "Go on", "ansible.builtin.debug": {"msg": "went on"}}]},
+    ]
+    (tmp_path / "plays.yml").write_text(yaml.safe_dump(plays, sort_keys=False))
+    hosts = ",".join(f"host-{number}" for number in range(1, 5))
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "ansible-playbook"), str(tmp_path / "plays.yml"), "-i", hosts, "-c", "local"],
+        cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0 and "The run ends here for host-1, as 'Work' failed." in done.stdout
+    assert "host-3" not in done.stdout and "went on" not in done.stdout
+
+
 def test_everything_that_site_makes_is_taken_away() -> None:
     def play(name: str, title: str) -> dict[str, t.Any]:
         [found] = [play for play in yaml.safe_load((ROOT / "playbooks" / name).read_text()) if play["name"] == title]
